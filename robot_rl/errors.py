@@ -1,0 +1,49 @@
+"""The errors a user can cause. Each message says what, where, expected, got and what to do.
+
+The command line prints a `RobotRLError` as one paragraph and exits with code 2; anything else is a
+defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RobotRLError(Exception):
+    """Base of every error that a user can cause and mend."""
+
+
+class UnknownNameError(RobotRLError):
+    """A robot, task, engine or option that does not exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        """Name the `kind` of thing, the `name` asked for and the names there are."""
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f' Did you mean {close[0]!r}?' if close else ''
+        super().__init__(f'Unknown {kind} {name!r}.{hint} Known: {", ".join(names) or "none"}.')
+
+
+class SpecError(RobotRLError):
+    """A declaration (robot, task, URDF, randomization) that contradicts itself."""
+
+
+class PolicyFileError(RobotRLError):
+    """A policy file that is missing, damaged, foreign or fails its own self-test."""
+
+
+class ContractError(RobotRLError):
+    """A policy file that is sound but does not fit this robot, rate or interface."""
+
+
+class RunFolderError(RobotRLError):
+    """A run folder that is occupied, incomplete or cannot be written."""
+
+
+class MissingPackageError(RobotRLError):
+    """An optional package that a command needs and that is not installed."""
+
+    def __init__(self, package: str, purpose: str, remedy: str) -> None:
+        """Say which `package` is missing, what for, and the command that installs it."""
+        super().__init__(f'{purpose} needs the package {package!r}, which is not installed. {remedy}')

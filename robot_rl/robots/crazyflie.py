@@ -1,0 +1,125 @@
+"""Bitcraze Crazyflie 2.1: a 27 g quadrotor.
+
+Sources of the numbers, named again beside each:
+- datasheet: Bitcraze, "Crazyflie 2.1 datasheet" (mass, motor distance).
+- Foerster: J. Foerster, "System Identification of the Crazyflie 2.0 Nano Quadrocopter", ETH Zurich, 2015.
+- Landry: B. Landry, "Planning and control for quadrotor flight through cluttered environments", MIT, 2015.
+- Eschmann: J. Eschmann, D. Albani, G. Loianno, "Learning to Fly in Seconds", arXiv 2311.13081, 2023.
+"""
+
+from __future__ import annotations
+
+import math
+
+from robot_rl.spec.robot import Limits, Parameter, Robot, SafeStage, Sensor, Setpoint, Topic
+
+GRAVITY = 9.81
+MASS = 0.027  # [kg] datasheet
+ARM = 0.0325  # [m] x and y distance of a motor from the centre; motors 92 mm apart on the diagonal
+RPM = 2.0 * math.pi / 60.0
+THRUST = 3.16e-10 / RPM**2  # [N/(rad/s)^2], 3.16e-10 N/rpm^2 in Landry and Eschmann
+MAX_ROTOR_SPEED = 21702.0 * RPM  # [rad/s] Eschmann
+HOVER_ROTOR_SPEED = math.sqrt(MASS * GRAVITY / (4.0 * THRUST))
+MAX_THRUST = 4.0 * THRUST * MAX_ROTOR_SPEED**2
+
+# Bitcraze numbering: M1 front right, M2 back right, M3 back left, M4 front left. M1 and M3 turn
+# counter-clockwise seen from above, so their drag turns the body clockwise (negative about z).
+ROTORS = ('m1_joint', 'm2_joint', 'm3_joint', 'm4_joint')
+ROTOR_X = (ARM, -ARM, -ARM, ARM)
+ROTOR_Y = (-ARM, -ARM, ARM, ARM)
+ROTOR_SPIN = (-1.0, 1.0, -1.0, 1.0)
+
+
+def _motors() -> Setpoint:
+    """Four rotor speeds: end-to-end control as in Eschmann."""
+    return Setpoint(
+        name='motors',
+        fields=ROTORS,
+        units=('rad/s',) * 4,
+        low=(0.0,) * 4,
+        high=(MAX_ROTOR_SPEED,) * 4,
+        slew=(math.inf,) * 4,
+        neutral=(HOVER_ROTOR_SPEED,) * 4,
+        safe=(
+            SafeStage('descend', (0.95 * HOVER_ROTOR_SPEED,) * 4, 1.0),
+            SafeStage('motors off', (0.0,) * 4, math.inf),
+        ),
+        topic='rotor_command',
+        message='sensor_msgs/msg/JointState',
+        physics_dt=0.01,
+    )
+
+
+def _rates() -> Setpoint:
+    """Collective thrust and body rates: what PX4, MAVROS and Crazyswarm2 accept."""
+    return Setpoint(
+        name='rates',
+        fields=('thrust', 'roll_rate', 'pitch_rate', 'yaw_rate'),
+        units=('N', 'rad/s', 'rad/s', 'rad/s'),
+        low=(0.0, -10.0, -10.0, -4.0),
+        high=(MAX_THRUST, 10.0, 10.0, 4.0),
+        slew=(math.inf,) * 4,
+        neutral=(MASS * GRAVITY, 0.0, 0.0, 0.0),
+        safe=(
+            SafeStage('descend', (0.9 * MASS * GRAVITY, 0.0, 0.0, 0.0), 1.0),
+            SafeStage('motors off', (0.0, 0.0, 0.0, 0.0), math.inf),
+        ),
+        topic='rate_command',
+        message='geometry_msgs/msg/TwistStamped',
+        physics_dt=0.002,  # the firmware's rate loop runs at 500 Hz
+    )
+
+
+def _parameters() -> dict[str, Parameter]:
+    return {
+        'mass': Parameter((MASS,), 'kg', 'datasheet'),
+        'inertia': Parameter((16.57e-6, 16.66e-6, 29.26e-6), 'kg m^2', 'Foerster, table 3.3'),
+        'thrust_coefficient': Parameter((THRUST,) * 4, 'N s^2/rad^2', 'Landry; Eschmann'),
+        'torque_coefficient': Parameter((0.005964552,), 'm', 'Foerster: torque per thrust'),
+        'rotor_time_constant': Parameter((0.1,), 's', 'between Foerster and the 0.15 s of Eschmann'),
+        'drag': Parameter((9.1785e-7, 9.1785e-7, 10.311e-7), 'N s^2/(m rad)', 'Foerster, eq. 3.13'),
+        'rotor_x': Parameter(ROTOR_X, 'm', 'datasheet', positive=False),
+        'rotor_y': Parameter(ROTOR_Y, 'm', 'datasheet', positive=False),
+        'rotor_spin': Parameter(ROTOR_SPIN, '1', 'Bitcraze numbering', positive=False),
+        'external_force_w': Parameter((0.0,) * 3, 'N', 'undisturbed', positive=False),
+        'external_torque_b': Parameter((0.0,) * 3, 'N m', 'undisturbed', positive=False),
+    }
+
+
+def robot() -> Robot:
+    """Build the Crazyflie 2.1."""
+    return Robot(
+        name='crazyflie',
+        urdf='crazyflie.urdf',
+        model='quadrotor',
+        joint_names=ROTORS,
+        parameters=_parameters(),
+        setpoints={'motors': _motors(), 'rates': _rates()},
+        sensors=(
+            Sensor('base_pos_w', 0.001, 0.0, (0.0, 0.010), 'Eschmann; latency of a radio link'),
+            Sensor('base_quat_w', 0.0005, 0.001, (0.0, 0.010), 'Eschmann: 0.001 on matrix entries'),
+            Sensor('base_lin_vel_b', 0.002, 0.0, (0.0, 0.010), 'Eschmann'),
+            Sensor('base_ang_vel_b', 0.002, 0.002, (0.0, 0.010), 'Eschmann; BMI088 offset'),
+        ),
+        topics=(
+            Topic(
+                'odom',
+                'nav_msgs/msg/Odometry',
+                ('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b'),
+                rate_hz=100.0,
+                max_age_s=0.05,
+            ),
+            Topic(
+                'goal',
+                'trajectory_msgs/msg/MultiDOFJointTrajectory',
+                ('goal_pos_w', 'goal_lin_vel_w', 'goal_lin_acc_w'),
+                rate_hz=0.0,
+                max_age_s=math.inf,
+            ),
+        ),
+        limits=Limits(
+            tilt=math.radians(85.0),
+            fence_low=(-3.0, -3.0, -0.1),
+            fence_high=(3.0, 3.0, 3.0),
+        ),
+    )

@@ -1,0 +1,82 @@
+"""Randomization: how a physical parameter is spread over environments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+
+from robot_rl.errors import SpecError
+from robot_rl.spec.robot import Robot
+
+DISTRIBUTIONS = ('uniform', 'log-uniform', 'gaussian')
+OPERATIONS = ('scale', 'add', 'set')
+_KEYS = {'distribution', 'operation', 'range', 'mean', 'std', 'source'}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The distribution of one parameter of a robot, drawn anew at each reset."""
+
+    parameter: str
+    distribution: str
+    """'uniform' and 'log-uniform' draw from [a, b]; 'gaussian' has mean a and standard deviation b."""
+    operation: str
+    """'scale' multiplies the nominal value, 'add' adds to it, 'set' replaces it."""
+    a: float
+    b: float
+    source: str
+    """Where the numbers come from."""
+
+
+def spread(robot: Robot, name: str, entry: dict) -> Spread:
+    """Check one entry of a randomization file. Raises SpecError naming the parameter and the fault."""
+    where = f'Randomization of {robot.name!r}, parameter {name!r}'
+    if name not in robot.parameters:
+        raise SpecError(f'{where}: no such parameter. Known: {", ".join(robot.parameters)}.')
+    unknown = set(entry) - _KEYS
+    if unknown:
+        raise SpecError(f'{where}: unknown key {sorted(unknown)[0]!r}. Known: {", ".join(sorted(_KEYS))}.')
+    if not entry.get('source'):
+        raise SpecError(f"{where}: needs 'source', where its numbers come from.")
+    distribution = entry.get('distribution', 'uniform')
+    operation = entry.get('operation', 'scale')
+    for value, known in ((distribution, DISTRIBUTIONS), (operation, OPERATIONS)):
+        if value not in known:
+            raise SpecError(f'{where}: got {value!r}, expected one of {", ".join(known)}.')
+    result = Spread(name, distribution, operation, *_numbers(where, distribution, entry), entry['source'])
+    _check_sign(where, robot, result)
+    return result
+
+
+def _numbers(where: str, distribution: str, entry: dict) -> tuple[float, float]:
+    """Return (low, high) or (mean, std) of an entry."""
+    gaussian = distribution == 'gaussian'
+    pair = [entry.get('mean', 0.0), entry.get('std')] if gaussian else entry.get('range')
+    wanted = "'std'" if gaussian else "'range: [low, high]'"
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise SpecError(f'{where}: a {distribution} distribution needs {wanted}, got {pair!r}.')
+    if not all(isinstance(v, int | float) and math.isfinite(v) for v in pair):
+        raise SpecError(f'{where}: expected two finite numbers, got {pair!r}.')
+    if not gaussian and pair[0] > pair[1]:
+        raise SpecError(f'{where}: low must not exceed high, got {pair!r}.')
+    if gaussian and pair[1] < 0.0:
+        raise SpecError(f'{where}: std must not be negative, got {pair[1]!r}.')
+    if distribution == 'log-uniform' and pair[0] <= 0.0:
+        raise SpecError(f'{where}: a log-uniform range must be positive, got {pair!r}.')
+    return float(pair[0]), float(pair[1])
+
+
+def _check_sign(where: str, robot: Robot, spread: Spread) -> None:
+    """Refuse a range that could make a mass, an inertia or a time constant vanish."""
+    parameter = robot.parameters[spread.parameter]
+    if not parameter.positive:
+        return
+    if spread.distribution == 'gaussian':
+        raise SpecError(f'{where}: must stay positive, which a gaussian cannot promise; use a range.')
+    smallest = {
+        'scale': min(parameter.nominal) * spread.a,
+        'add': min(parameter.nominal) + spread.a,
+        'set': spread.a,
+    }[spread.operation]
+    if smallest <= 0.0:
+        raise SpecError(f'{where}: must stay positive, but the range reaches {smallest:g}.')

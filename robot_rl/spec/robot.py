@@ -1,0 +1,165 @@
+"""Robot: what a machine is, what it accepts, how it may be hurt, and how it speaks ROS 2.
+
+Everything about safety lives here and not in a policy: limits, watchdog ages and the safe action. A
+policy file cannot widen any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import math
+
+from robot_rl.errors import SpecError, UnknownNameError
+from robot_rl.spec.signal import signal
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A physical number of the robot that an engine simulates and randomization may change."""
+
+    nominal: tuple[float, ...]
+    unit: str
+    source: str
+    """Paper, datasheet or firmware the number comes from."""
+    positive: bool = True
+    """Whether every component must stay above zero."""
+
+
+@dataclass(frozen=True)
+class SafeStage:
+    """One stage of the safe action: hold `setpoint` for `duration_s`, then go on to the next."""
+
+    name: str
+    setpoint: tuple[float, ...]
+    duration_s: float
+    """[s]; math.inf for the last stage."""
+
+
+@dataclass(frozen=True)
+class Setpoint:
+    """A level at which the robot accepts setpoints, in SI units."""
+
+    name: str
+    fields: tuple[str, ...]
+    """Component names in order; joint names where a component belongs to a joint."""
+    units: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    slew: tuple[float, ...]
+    """Largest change per second of each component [unit/s]; math.inf where the drive limits it."""
+    neutral: tuple[float, ...]
+    """What keeps an undisturbed robot where it is."""
+    safe: tuple[SafeStage, ...]
+    """The safe action, stage after stage."""
+    topic: str
+    message: str
+    """ROS type that carries it, for example 'sensor_msgs/msg/JointState'."""
+    physics_dt: float
+    """[s] longest physics step that resolves the drive's own loop."""
+
+    def __post_init__(self) -> None:
+        """Check that all rows have one length and that neutral and safe lie within the limits."""
+        rows = [self.units, self.low, self.high, self.slew, self.neutral]
+        rows += [stage.setpoint for stage in self.safe]
+        if any(len(row) != len(self.fields) for row in rows):
+            raise SpecError(f'Setpoint {self.name!r}: every row needs {len(self.fields)} components.')
+        for values in [self.neutral, *(stage.setpoint for stage in self.safe)]:
+            if any(
+                not low <= value <= high
+                for low, value, high in zip(self.low, values, self.high, strict=True)
+            ):
+                raise SpecError(f'Setpoint {self.name!r}: {values} lies outside its own limits.')
+
+    @property
+    def size(self) -> int:
+        """Number of components."""
+        return len(self.fields)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """How a robot's measurement of one signal differs from the truth."""
+
+    signal: str
+    noise_std: float
+    """White noise per sample, in the signal's unit."""
+    bias_std: float
+    """Spread of a constant offset, drawn once an episode."""
+    latency_s: tuple[float, float]
+    """[s] smallest and largest delay; drawn once an episode."""
+    source: str
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A ROS 2 topic that supplies signals."""
+
+    name: str
+    message: str
+    signals: tuple[str, ...]
+    rate_hz: float
+    """Rate at which the robot publishes it; 0 for a topic published on demand."""
+    max_age_s: float
+    """[s] watchdog: older than this, the robot goes to its safe action."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the controller never lets happen without acting."""
+
+    tilt: float = math.inf
+    """[rad] largest angle between body z and world z."""
+    fence_low: tuple[float, float, float] = (-math.inf,) * 3
+    """[m] corner of the geofence, world frame."""
+    fence_high: tuple[float, float, float] = (math.inf,) * 3
+    overruns: int = 5
+    """Missed deadlines in a row that count as a fault."""
+
+
+@dataclass(frozen=True)
+class Robot:
+    """One robot. The URDF is the one description of its body; this adds what a URDF cannot say."""
+
+    name: str
+    urdf: str
+    """File in urdf/."""
+    model: str
+    """Closed-form dynamics in kernels/ that the analytic engine uses; '' where there are none."""
+    joint_names: tuple[str, ...]
+    """The only joint order: that of the URDF."""
+    parameters: Mapping[str, Parameter]
+    setpoints: Mapping[str, Setpoint]
+    sensors: tuple[Sensor, ...]
+    topics: tuple[Topic, ...]
+    limits: Limits = field(default_factory=Limits)
+    base_frame: str = 'base_link'
+    world_frame: str = 'odom'
+
+    def __post_init__(self) -> None:
+        """Reject unknown signals and non-positive masses at import, not in flight."""
+        for name in [s.signal for s in self.sensors] + [n for t in self.topics for n in t.signals]:
+            signal(name)
+        for name, parameter in self.parameters.items():
+            if parameter.positive and min(parameter.nominal) <= 0.0:
+                raise SpecError(
+                    f'Robot {self.name!r}: parameter {name!r} must be positive, '
+                    f'got {parameter.nominal}.'
+                )
+
+    def setpoint(self, level: str) -> Setpoint:
+        """Setpoint level by name. Raises UnknownNameError."""
+        if level not in self.setpoints:
+            raise UnknownNameError(f'setpoint level of {self.name}', level, self.setpoints)
+        return self.setpoints[level]
+
+    def sensor(self, name: str) -> Sensor | None:
+        """Sensor model of a signal, or None for one that is exact (a command)."""
+        return next((s for s in self.sensors if s.signal == name), None)
+
+    def topic(self, name: str) -> Topic:
+        """Topic that supplies a signal. Raises SpecError if none does."""
+        for topic in self.topics:
+            if name in topic.signals:
+                return topic
+        raise SpecError(f'Robot {self.name!r} has no topic that supplies the signal {name!r}.')

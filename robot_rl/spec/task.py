@@ -1,0 +1,114 @@
+"""Task: what a policy sees, does, how often, and what counts as success.
+
+The simulator, the exporter and the robot read this one declaration. The callables are written with
+torch but this module does not import it: a robot reads only the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from robot_rl.errors import SpecError
+from robot_rl.spec.robot import Robot, Setpoint
+from robot_rl.spec.signal import Signal, signal
+
+Tensor = Any
+"""A torch tensor; the batch is its first axis."""
+Signals = Mapping[str, Tensor]
+"""Signal name to a tensor of shape (num_envs, size)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What rewards, terminations and success look at: the true state after a control period."""
+
+    signals: Signals
+    """True signals, privileged ones and commands among them."""
+    action: Tensor
+    """(num_envs, action_size) action of this period."""
+    last_action: Tensor
+    """(num_envs, action_size) action of the period before."""
+
+
+@dataclass(frozen=True)
+class Reward:
+    """One reward term; the weight carries the sign."""
+
+    name: str
+    function: Callable[[Step], Tensor]
+    weight: float
+
+
+@dataclass(frozen=True)
+class Termination:
+    """One condition that ends an episode in failure."""
+
+    name: str
+    function: Callable[[Step], Tensor]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task on a robot. See tasks/hover.py for how one reads."""
+
+    name: str
+    robot: Robot
+    level: str
+    """Setpoint level of the robot that the policy commands."""
+    signal_names: tuple[str, ...]
+    """Inputs of the deployed policy, in order: measurements and commands."""
+    action_size: int
+    memory_size: int
+    """Scalars that the policy carries from one period to the next (action history and the like)."""
+    observe: Callable[[Signals, Tensor], Tensor]
+    """(signals, memory) -> (num_envs, observation_size) actor observation."""
+    privileged: Callable[[Signals, Tensor], Tensor]
+    """(true signals, memory) -> critic observation."""
+    act: Callable[[Tensor], Tensor]
+    """Action -> setpoint in SI units, within the setpoint's limits."""
+    remember: Callable[[Tensor, Signals, Tensor], Tensor]
+    """(memory, signals, action) -> next memory."""
+    commands: Callable[..., Any]
+    """(num_envs, generator, device) -> a command source, see mdp/commands.py."""
+    initial_state: Callable[..., dict[str, Tensor]]
+    """(commands, num, generator, device) -> true signals to start an episode from."""
+    rewards: tuple[Reward, ...]
+    terminations: tuple[Termination, ...]
+    error: Callable[[Step], Tensor]
+    """The task's own measure of how far it is from done, in `error_unit`."""
+    error_unit: str
+    success_error: float
+    """An episode succeeds if it never terminated and its mean error over the last second is below this."""
+    control_dt: float
+    """[s] control period."""
+    episode_length_s: float
+
+    def __post_init__(self) -> None:
+        """Check the declaration against the robot's."""
+        self.robot.setpoint(self.level)
+        for name in self.signal_names:
+            if signal(name).privileged:
+                raise SpecError(f'Task {self.name!r}: {name!r} is privileged, a robot cannot measure it.')
+            self.robot.topic(name)
+
+    @property
+    def id(self) -> str:
+        """File-safe name of the task on its robot."""
+        return f'{self.name}-{self.robot.name}'
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """Inputs of the deployed policy."""
+        return tuple(signal(name) for name in self.signal_names)
+
+    @property
+    def setpoint(self) -> Setpoint:
+        """The setpoint level commanded."""
+        return self.robot.setpoint(self.level)
+
+    @property
+    def max_episode_steps(self) -> int:
+        """Control periods in an episode."""
+        return round(self.episode_length_s / self.control_dt)
