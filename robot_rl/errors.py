@@ -37,6 +37,14 @@ class ContractError(RobotRLError):
     """A policy file that is sound but does not fit this robot, rate or interface."""
 
 
+class MessageError(RobotRLError):
+    """A ROS message that is not what its topic promises: frame, size, names, stamp or values."""
+
+
+class FlightError(RobotRLError):
+    """A run over ROS 2 that did not take place: a node that refused, died or never got ready."""
+
+
 class RunFolderError(RobotRLError):
     """A run folder that is occupied, incomplete or cannot be written."""
 
@@ -46,4 +54,6 @@ class MissingPackageError(RobotRLError):
 
     def __init__(self, package: str, purpose: str, remedy: str) -> None:
         """Say which `package` is missing, what for, and the command that installs it."""
-        super().__init__(f'{purpose} needs the package {package!r}, which is not installed. {remedy}')
+        super().__init__(
+            f'{purpose} needs the package {package!r}, which is not installed. {remedy}'
+        )

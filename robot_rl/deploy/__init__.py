@@ -1,0 +1,1 @@
+"""What runs on the robot: policy, controller, safety. numpy and onnxruntime only."""

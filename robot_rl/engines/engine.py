@@ -1,12 +1,13 @@
 """The protocol of a simulator: the only thing tasks, learners and nodes know about one.
 
-An engine simulates `num_envs` copies of one robot, batched, with torch tensors in and out. It knows nothing of
-rewards, sensors or commands.
+An engine simulates `num_envs` copies of one robot, batched, with torch tensors in and out. It
+knows nothing of rewards, sensors or commands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+import math
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -34,7 +35,7 @@ class Engine(Protocol):
         ...
 
     def signals(self) -> dict[str, torch.Tensor]:
-        """Return the true signals now, each (num_envs, size), in memory that later steps leave alone."""
+        """Return the true signals now, each (num_envs, size), in memory that no step changes."""
         ...
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
@@ -46,11 +47,14 @@ class Engine(Protocol):
         ...
 
 
-def decimation(control_dt: float, physics_dt: float) -> int:
-    """Physics steps in a control period. Raises SpecError unless it is a whole number."""
-    steps = round(control_dt / physics_dt)
-    if steps < 1 or abs(steps * physics_dt - control_dt) > 1e-9:
+def physics_step(control_dt: float, longest: float) -> tuple[float, int]:
+    """Physics step [s] of at most `longest`, and how many make up a control period.
+
+    Raises SpecError unless both are positive.
+    """
+    if not (control_dt > 0.0 and longest > 0.0):
         raise SpecError(
-            f'control_dt must be a whole multiple of physics_dt, got {control_dt} s and {physics_dt} s.'
+            f'Time steps must be positive, got control_dt {control_dt} s and {longest} s.'
         )
-    return steps
+    steps = math.ceil(control_dt / longest - 1e-9)
+    return control_dt / steps, steps

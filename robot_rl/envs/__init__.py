@@ -1,0 +1,1 @@
+"""A task on an engine: batched environments and their Gymnasium face."""

@@ -28,8 +28,10 @@ class Transition(NamedTuple):
     """(num_envs,) bool: the episode failed."""
     truncated: torch.Tensor
     """(num_envs,) bool: the episode ran out of time."""
-    final: Observation | None
-    """Observation before the automatic reset, or None when no episode ended."""
+    final_ids: torch.Tensor
+    """Environments whose episode ended in this step."""
+    final: Observation
+    """Last observation of those episodes, one row each of `final_ids`."""
     step: Step
     """True state before the reset, for metrics."""
 
@@ -56,28 +58,64 @@ class VectorEnv:
         self.commands = task.commands(num_envs, self.generator, self.device)
         self._measure = (
             Measurement(
-                task.robot, task.signal_names, num_envs, task.control_dt, self.generator, self.device
+                task.robot,
+                task.signal_names,
+                num_envs,
+                task.control_dt,
+                self.generator,
+                self.device,
             )
             if noise
             else None
         )
-        self.memory = torch.zeros(num_envs, task.memory_size, device=self.device)
+        self.memory = torch.zeros(task.memory_size, num_envs, device=self.device).T
         self.last_action = torch.zeros(num_envs, task.action_size, device=self.device)
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
-        self.parameters: dict[str, torch.Tensor] = {}
+        self.parameters = {
+            name: torch.tensor(task.robot.parameters[name].nominal, device=self.device).repeat(
+                num_envs, 1
+            )
+            for name in (spread.parameter for spread in spreads)
+        }
         self._measured: dict[str, torch.Tensor] = {}
 
-    def reset(self) -> Observation:
-        """Start an episode in every environment."""
+    @property
+    def measured(self) -> dict[str, torch.Tensor]:
+        """What the policy's inputs were made of: measurements and commands, (num_envs, size)."""
+        return {name: self._measured[name] for name in self.task.signal_names}
+
+    @torch.inference_mode()
+    def stagger_episodes(self) -> None:
+        """Give every episode a random age, so that they do not all run out of time together."""
+        self.episode_steps.copy_(
+            torch.randint(
+                self.task.max_episode_steps,
+                (self.num_envs,),
+                generator=self.generator,
+                device=self.device,
+            )
+        )
+
+    @torch.inference_mode()
+    def reset(self, seed: int | None = None) -> Observation:
+        """Start an episode in every environment; with `seed`, also all random streams anew."""
+        if seed is not None:
+            self.generator.manual_seed(seed)
         self._reset(torch.arange(self.num_envs, device=self.device))
         signals = self._true()
         self._measured = self._measure.last(signals, slice(None)) if self._measure else signals
         return self._observe(signals, self._measured, self.memory)
 
-    def step(self, action: torch.Tensor) -> Transition:
-        """Apply `action` (num_envs, action_size) for one control period."""
+    @torch.inference_mode()
+    def step(self, action: torch.Tensor, setpoint: torch.Tensor | None = None) -> Transition:
+        """Apply `action` (num_envs, action_size) for one control period.
+
+        A `setpoint` (num_envs, size) overrides what the task makes of the action: a policy file
+        gives setpoints.
+        """
         task = self.task
-        self.engine.step(task.act(action))
+        action = action.T.contiguous().T  # environments side by side, see mdp/observations.py
+        self.engine.step(task.act(action) if setpoint is None else setpoint)
         self.commands.step()
         self.episode_steps += 1
         signals = self._true()
@@ -91,8 +129,16 @@ class VectorEnv:
         self.last_action = action
         self._measured = self._measure(signals) if self._measure else signals
         observation = self._observe(signals, self._measured, self.memory)
-        final = self._autoreset(observation, terminated | truncated)
-        return Transition(observation, reward, terminated, truncated, final, step)
+        ended = (terminated | truncated).nonzero().squeeze(1)
+        final = {name: value[ended] for name, value in observation.items()}
+        if len(ended):
+            self._autoreset(observation, ended)
+        return Transition(observation, reward, terminated, truncated, ended, final, step)
+
+    @property
+    def measured(self) -> dict[str, torch.Tensor]:
+        """Signals as the policy gets them now, each (num_envs, size)."""
+        return self._measured
 
     def _reward(self, step: Step) -> torch.Tensor:
         total = torch.zeros(self.num_envs, device=self.device)
@@ -100,12 +146,8 @@ class VectorEnv:
             total.add_(term.function(step), alpha=term.weight)
         return total
 
-    def _autoreset(self, observation: Observation, ended: torch.Tensor) -> Observation | None:
-        """Reset what ended; write its first observation into `observation`, return the old one."""
-        env_ids = ended.nonzero().squeeze(1)
-        if len(env_ids) == 0:
-            return None
-        final = {name: value.clone() for name, value in observation.items()}
+    def _autoreset(self, observation: Observation, env_ids: torch.Tensor) -> None:
+        """Start a new episode in `env_ids` and write its first observation into `observation`."""
         self._reset(env_ids)
         signals = {name: value[env_ids] for name, value in self._true().items()}
         measured = self._measure.last(signals, env_ids) if self._measure else signals
@@ -115,14 +157,16 @@ class VectorEnv:
         first = self._observe(signals, measured, self.memory[env_ids])
         for name, value in first.items():
             observation[name][env_ids] = value
-        return final
 
     def _reset(self, env_ids: torch.Tensor) -> None:
         num = len(env_ids)
         self.commands.reset(env_ids)
         goal = {name: value[env_ids] for name, value in self.commands.signals().items()}
         if self._sampler:
-            self.engine.randomize(self._sampler(num, self.generator), env_ids)
+            drawn = self._sampler(num, self.generator)
+            self.engine.randomize(drawn, env_ids)
+            for name, value in drawn.items():
+                self.parameters[name][env_ids] = value
         self.engine.reset(env_ids, self.task.initial_state(goal, num, self.generator, self.device))
         self.memory[env_ids] = 0.0
         self.last_action[env_ids] = 0.0

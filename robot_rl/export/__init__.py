@@ -1,0 +1,1 @@
+"""From a trained actor to one self-contained ONNX file."""

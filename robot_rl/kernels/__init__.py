@@ -1,0 +1,1 @@
+"""Dynamics as scalar functions that numba and Warp compile from one text."""

@@ -1,8 +1,8 @@
 """Three- and four-vectors for kernels: the same text compiles under numba and under Warp.
 
-`vec3`, `vec4`, `sqrt` and the lane strides are bound per backend by launch.py (tuples under numba,
-`wp.vec3` under Warp); the rest is written through components. Quaternions are wxyz and rotate from the
-body frame to the world frame.
+`vec3`, `vec4`, `sqrt`, `fmin`, `fmax`, `where` and the lane strides are bound per backend by
+launch.py (tuples under numba, `wp.vec3` under Warp); the rest is written through components.
+Quaternions are wxyz and rotate from the body frame to the world frame.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ TWO = 2.0
 
 
 def add3(a, b):
-    """a + b."""
+    """Sum a + b."""
     return vec3(a[0] + b[0], a[1] + b[1], a[2] + b[2])
 
 
 def axpy3(s, a, b):
-    """s a + b."""
+    """Sum s a + b."""
     return vec3(s * a[0] + b[0], s * a[1] + b[1], s * a[2] + b[2])
+
+
+def sub3(a, b):
+    """Difference a - b."""
+    return vec3(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
 
 def mul3(a, b):
@@ -44,12 +49,12 @@ def cross3(a, b):
 
 
 def axpy4(s, a, b):
-    """s a + b."""
+    """Sum s a + b."""
     return vec4(s * a[0] + b[0], s * a[1] + b[1], s * a[2] + b[2], s * a[3] + b[3])
 
 
 def sub4(a, b):
-    """a - b."""
+    """Difference a - b."""
     return vec4(a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3])
 
 

@@ -1,0 +1,1 @@
+"""Batched torch functions that tasks are made of."""

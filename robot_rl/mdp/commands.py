@@ -29,10 +29,10 @@ class LissajousGoal:
         self._low = torch.tensor(centre_low, device=device)
         self._span = torch.tensor(centre_high, device=device) - self._low
         self._amplitude_range, self._max_speed, self._moving = amplitude, max_speed, moving
-        self.centre = torch.zeros(num_envs, 3, device=device)
-        self.amplitude = torch.zeros(num_envs, 3, device=device)
-        self.rate = torch.zeros(num_envs, 3, device=device)
-        self.phase = torch.zeros(num_envs, 3, device=device)
+        self.centre = torch.zeros(3, num_envs, device=device).T
+        self.amplitude = torch.zeros(3, num_envs, device=device).T
+        self.rate = torch.zeros(3, num_envs, device=device).T
+        self.phase = torch.zeros(3, num_envs, device=device).T
         self.time = torch.zeros(num_envs, 1, device=device)
 
     def reset(self, env_ids: torch.Tensor) -> None:
@@ -60,7 +60,11 @@ class LissajousGoal:
         """Position [m], velocity [m/s] and acceleration [m/s^2] asked for."""
         if self._moving == 0.0:
             zero = torch.zeros_like(self.centre)
-            return {'goal_pos_w': self.centre.clone(), 'goal_lin_vel_w': zero, 'goal_lin_acc_w': zero}
+            return {
+                'goal_pos_w': self.centre.clone(),
+                'goal_lin_vel_w': zero,
+                'goal_lin_acc_w': zero,
+            }
         angle = self.rate * self.time + self.phase
         sine, cosine = self.amplitude * angle.sin(), self.amplitude * angle.cos()
         return {

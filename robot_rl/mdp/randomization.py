@@ -12,34 +12,37 @@ from robot_rl.spec.robot import Robot
 
 
 class ParameterSampler:
-    """Samples every spread of a robot with one call to the random generator."""
+    """Samples every spread of a robot with one or two calls to the random generator."""
 
     def __init__(self, robot: Robot, spreads: Sequence[Spread], device: torch.device) -> None:
         """Lay all components of all spreads side by side."""
         self._slices: dict[str, slice] = {}
-        rows: list[tuple[float, float, float, bool, bool]] = []
+        rows: list[tuple[float, ...]] = []
         for spread in spreads:
-            nominal = robot.parameters[spread.parameter].nominal
             start = len(rows)
-            for value in nominal:
-                rows.append((*_affine(spread, value), spread.distribution == 'gaussian', spread.distribution == 'log-uniform'))
+            for index, value in enumerate(robot.parameters[spread.parameter].nominal):
+                kinds = (spread.distribution == 'gaussian', spread.distribution == 'log-uniform')
+                column = start if spread.shared else start + index
+                rows.append((*_affine(spread, value), *kinds, spread.spread, column))
             self._slices[spread.parameter] = slice(start, len(rows))
-        table = torch.tensor(rows, dtype=torch.float32, device=device).reshape(-1, 5)
-        self._low, self._high, self._offset = table[:, 0], table[:, 1], table[:, 2]
-        self._gaussian, self._log = table[:, 3].bool(), table[:, 4].bool()
+        table = torch.tensor(rows, dtype=torch.float32, device=device).reshape(-1, 7).T
+        self._low, self._high, self._offset, self._spread = table[0], table[1], table[2], table[5]
+        self._gaussian, self._log, self._column = table[3].bool(), table[4].bool(), table[6].long()
+        self._any_gaussian, self._any_log = bool(self._gaussian.any()), bool(self._log.any())
         self._device = device
 
     def __call__(self, num: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Draw `num` rows: parameter name to (num, size) in SI units."""
         size = len(self._low)
-        u = torch.rand(num, size, generator=generator, device=self._device)
-        values = self._low + u * (self._high - self._low)
-        if self._log.any():
+        u = torch.rand(2, num, size, generator=generator, device=self._device)
+        values = torch.lerp(self._low, self._high, u[0][:, self._column])
+        if self._any_log:
             values = torch.where(self._log, values.exp(), values)
-        if self._gaussian.any():
+        if self._any_gaussian:
             normal = torch.randn(num, size, generator=generator, device=self._device)
-            values = torch.where(self._gaussian, self._low + self._high * normal, values)
-        values = values + self._offset
+            normal = self._low + self._high * normal[:, self._column]
+            values = torch.where(self._gaussian, normal, values)
+        values = (values + self._offset) * (1.0 + self._spread * (2.0 * u[1] - 1.0))
         return {name: values[:, part] for name, part in self._slices.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from robot_rl.mdp.observations import rotate, rotation_matrix
+from robot_rl.mdp.observations import norm, rotate, rotation_matrix
 from robot_rl.spec.task import Step
 
 
@@ -15,19 +15,19 @@ def alive(step: Step) -> torch.Tensor:
 
 def goal_distance(step: Step) -> torch.Tensor:
     """Distance to the goal [m]."""
-    return (step.signals['base_pos_w'] - step.signals['goal_pos_w']).norm(dim=1)
+    return norm(step.signals['base_pos_w'] - step.signals['goal_pos_w'])
 
 
 def goal_speed(step: Step) -> torch.Tensor:
     """Speed relative to the goal [m/s]."""
     signals = step.signals
     velocity = rotate(rotation_matrix(signals['base_quat_w']), signals['base_lin_vel_b'])
-    return (velocity - signals['goal_lin_vel_w']).norm(dim=1)
+    return norm(velocity - signals['goal_lin_vel_w'])
 
 
 def body_rate(step: Step) -> torch.Tensor:
     """Magnitude of the angular velocity [rad/s]."""
-    return step.signals['base_ang_vel_b'].norm(dim=1)
+    return norm(step.signals['base_ang_vel_b'])
 
 
 def attitude(step: Step) -> torch.Tensor:

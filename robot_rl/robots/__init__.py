@@ -1,0 +1,1 @@
+"""Robots, one file each."""

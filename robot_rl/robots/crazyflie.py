@@ -1,10 +1,18 @@
 """Bitcraze Crazyflie 2.1: a 27 g quadrotor.
 
 Sources of the numbers, named again beside each:
-- datasheet: Bitcraze, "Crazyflie 2.1 datasheet" (mass, motor distance).
-- Foerster: J. Foerster, "System Identification of the Crazyflie 2.0 Nano Quadrocopter", ETH Zurich, 2015.
-- Landry: B. Landry, "Planning and control for quadrotor flight through cluttered environments", MIT, 2015.
-- Eschmann: J. Eschmann, D. Albani, G. Loianno, "Learning to Fly in Seconds", arXiv 2311.13081, 2023.
+- datasheet: Bitcraze, "Crazyflie 2.1 datasheet" (mass, size).
+- firmware: Bitcraze, crazyflie-firmware, platform_defaults_cf2.h and
+  power_distribution_quadrotor.c, as of 2024.
+- Foerster: J. Foerster, "System Identification of the Crazyflie 2.0 Nano Quadrocopter",
+  ETH Zurich, 2015.
+- Luis: C. Luis, J. Le Ny, "Design of a Trajectory Tracking Controller for a Nanoquadcopter",
+  arXiv 1608.05786, 2016.
+- Eschmann: J. Eschmann, D. Albani, G. Loianno, "Learning to Fly in Seconds", arXiv 2311.13081,
+  2023, and the parameters of its published code.
+
+They come from several machines and years, and some disagree: the torque coefficient of Luis is
+four times that of Foerster, which the firmware uses. Randomization is there for that.
 """
 
 from __future__ import annotations
@@ -14,20 +22,24 @@ import math
 from robot_rl.spec.robot import Limits, Parameter, Robot, SafeStage, Sensor, Setpoint, Topic
 
 GRAVITY = 9.81
-MASS = 0.027  # [kg] datasheet
-ARM = 0.0325  # [m] x and y distance of a motor from the centre; motors 92 mm apart on the diagonal
-RPM = 2.0 * math.pi / 60.0
-THRUST = 3.16e-10 / RPM**2  # [N/(rad/s)^2], 3.16e-10 N/rpm^2 in Landry and Eschmann
-MAX_ROTOR_SPEED = 21702.0 * RPM  # [rad/s] Eschmann
+MASS = 0.027  # [kg] datasheet; CF_MASS in the firmware is 0.029
+ARM = 0.0325  # [m] x and y of a motor: 46 mm from the centre along the diagonal (firmware)
+RPM = 2.0 * math.pi / 60.0  # [rad/s]
+THRUST = 3.16e-10 / RPM**2  # [N/(rad/s)^2] Eschmann; 3.1582e-10 N/rpm^2 in Luis
+MAX_ROTOR_SPEED = 21702.0 * RPM  # [rad/s] Eschmann: four rotors lift 2.25 times the weight
 HOVER_ROTOR_SPEED = math.sqrt(MASS * GRAVITY / (4.0 * THRUST))
-MAX_THRUST = 4.0 * THRUST * MAX_ROTOR_SPEED**2
+MAX_THRUST = 4.0 * THRUST * MAX_ROTOR_SPEED**2  # [N]
 
-# Bitcraze numbering: M1 front right, M2 back right, M3 back left, M4 front left. M1 and M3 turn
-# counter-clockwise seen from above, so their drag turns the body clockwise (negative about z).
+# Numbering and spin as in the firmware: M1 front right, M2 back right, M3 back left, M4 front
+# left. M1 and M3 turn counter-clockwise seen from above, so their drag turns the body clockwise.
 ROTORS = ('m1_joint', 'm2_joint', 'm3_joint', 'm4_joint')
 ROTOR_X = (ARM, -ARM, -ARM, ARM)
 ROTOR_Y = (-ARM, -ARM, ARM, ARM)
 ROTOR_SPIN = (-1.0, 1.0, -1.0, 1.0)
+
+# The firmware's gains are in 1/65535 of a rotor's largest thrust, 0.1125 N, per degree. It halves
+# roll and pitch when it mixes them, but not yaw.
+PER_DEGREE = 0.1125 / 65535.0 * 180.0 / math.pi  # [N/rad]
 
 
 def _motors() -> Setpoint:
@@ -70,19 +82,55 @@ def _rates() -> Setpoint:
     )
 
 
-def _parameters() -> dict[str, Parameter]:
+def _body() -> dict[str, Parameter]:
+    """Mass, aerodynamics and rotors."""
     return {
         'mass': Parameter((MASS,), 'kg', 'datasheet'),
-        'inertia': Parameter((16.57e-6, 16.66e-6, 29.26e-6), 'kg m^2', 'Foerster, table 3.3'),
-        'thrust_coefficient': Parameter((THRUST,) * 4, 'N s^2/rad^2', 'Landry; Eschmann'),
-        'torque_coefficient': Parameter((0.005964552,), 'm', 'Foerster: torque per thrust'),
-        'rotor_time_constant': Parameter((0.1,), 's', 'between Foerster and the 0.15 s of Eschmann'),
-        'drag': Parameter((9.1785e-7, 9.1785e-7, 10.311e-7), 'N s^2/(m rad)', 'Foerster, eq. 3.13'),
-        'rotor_x': Parameter(ROTOR_X, 'm', 'datasheet', positive=False),
-        'rotor_y': Parameter(ROTOR_Y, 'm', 'datasheet', positive=False),
-        'rotor_spin': Parameter(ROTOR_SPIN, '1', 'Bitcraze numbering', positive=False),
+        'inertia': Parameter(
+            (16.571710e-6, 16.655602e-6, 29.261652e-6), 'kg m^2', 'Foerster, chapter 2, diagonal'
+        ),
+        'thrust_coefficient': Parameter((THRUST,) * 4, 'N s^2/rad^2', 'Luis; Eschmann'),
+        'torque_coefficient': Parameter(
+            (0.005964552,), 'm', 'Foerster; THRUST2TORQUE in the firmware'
+        ),
+        'rotor_time_constant': Parameter(
+            (0.1,), 's', 'between 0.06 s (Bitcraze: full speed in 180 ms) and 0.15 s (Eschmann)'
+        ),
+        'drag': Parameter(
+            (9.1785e-7, 9.1785e-7, 10.311e-7), 'N s^2/(m rad)', 'Foerster, diagonal fit'
+        ),
+        'rotor_x': Parameter(ROTOR_X, 'm', 'firmware', positive=False),
+        'rotor_y': Parameter(ROTOR_Y, 'm', 'firmware', positive=False),
+        'rotor_spin': Parameter(ROTOR_SPIN, '1', 'firmware', positive=False),
         'external_force_w': Parameter((0.0,) * 3, 'N', 'undisturbed', positive=False),
         'external_torque_b': Parameter((0.0,) * 3, 'N m', 'undisturbed', positive=False),
+    }
+
+
+def _rate_loop() -> dict[str, Parameter]:
+    """The firmware's PID loop on body rates, in thrust of one rotor; its axes are x, y, z."""
+    half = 0.5 * PER_DEGREE
+    limit = math.radians(33.3)
+    return {
+        'rate_p': Parameter(
+            (250.0 * half, 250.0 * half, 120.0 * PER_DEGREE), 'N s/rad', 'firmware, PID_*_RATE_KP'
+        ),
+        'rate_i': Parameter(
+            (500.0 * half, 500.0 * half, 16.7 * PER_DEGREE), 'N/rad', 'firmware, PID_*_RATE_KI'
+        ),
+        'rate_d': Parameter(
+            (2.5 * half, 2.5 * half, 0.0),
+            'N s^2/rad',
+            'firmware, PID_*_RATE_KD',
+            positive=False,
+        ),
+        'rate_sum_limit': Parameter(
+            (limit, limit, math.radians(166.7)), 'rad', 'firmware, PID_*_RATE_INTEGRATION_LIMIT'
+        ),
+        'mixer_thrust': Parameter(
+            (THRUST,), 'N s^2/rad^2', 'the true coefficient: a firmware that is calibrated'
+        ),
+        'max_rotor_speed': Parameter((MAX_ROTOR_SPEED,), 'rad/s', 'Eschmann'),
     }
 
 
@@ -93,11 +141,11 @@ def robot() -> Robot:
         urdf='crazyflie.urdf',
         model='quadrotor',
         joint_names=ROTORS,
-        parameters=_parameters(),
+        parameters={**_body(), **_rate_loop()},
         setpoints={'motors': _motors(), 'rates': _rates()},
         sensors=(
             Sensor('base_pos_w', 0.001, 0.0, (0.0, 0.010), 'Eschmann; latency of a radio link'),
-            Sensor('base_quat_w', 0.0005, 0.001, (0.0, 0.010), 'Eschmann: 0.001 on matrix entries'),
+            Sensor('base_quat_w', 0.0005, 0.001, (0.0, 0.010), 'Eschmann: 0.001 on the matrix'),
             Sensor('base_lin_vel_b', 0.002, 0.0, (0.0, 0.010), 'Eschmann'),
             Sensor('base_ang_vel_b', 0.002, 0.002, (0.0, 0.010), 'Eschmann; BMI088 offset'),
         ),

@@ -17,8 +17,13 @@ class Measurement:
     """
 
     def __init__(
-        self, robot: Robot, names: tuple[str, ...], num_envs: int, control_dt: float,
-        generator: torch.Generator, device: torch.device,
+        self,
+        robot: Robot,
+        names: tuple[str, ...],
+        num_envs: int,
+        control_dt: float,
+        generator: torch.Generator,
+        device: torch.device,
     ) -> None:
         """Cover the signals `names` that have a sensor; the others (commands) pass as they are."""
         self._generator = generator
@@ -33,15 +38,17 @@ class Measurement:
         )
         self._noise = spread([s.noise_std for s in self._sensors])
         self._bias_std = spread([s.bias_std for s in self._sensors])
-        self._latency = [(s.latency_s[0] / control_dt, s.latency_s[1] / control_dt) for s in self._sensors]
+        self._latency = [
+            (s.latency_s[0] / control_dt, s.latency_s[1] / control_dt) for s in self._sensors
+        ]
         self._low = spread([low for low, _ in self._latency])
         self._high = spread([high for _, high in self._latency])
         self._slots = 1 + max(1, int(-(-self._high.max().item() // 1)))
         total = sum(sizes)
         self._index = spread(list(range(len(sizes)))).long()
-        self._history = torch.zeros(self._slots, num_envs, total, device=device)
-        self._bias = torch.zeros(num_envs, total, device=device)
-        self._delay = torch.zeros(num_envs, total, device=device)
+        self._history = torch.zeros(self._slots, total, num_envs, device=device).transpose(1, 2)
+        self._bias = torch.zeros(total, num_envs, device=device).T
+        self._delay = torch.zeros(total, num_envs, device=device).T
         self._quat = None
         start = 0
         for name, size in zip(self._names, sizes, strict=True):
@@ -50,12 +57,14 @@ class Measurement:
             start += size
 
     def _flat(self, signals: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return torch.cat([signals[name] for name in self._names], dim=1)
+        return torch.cat([signals[name].T for name in self._names]).T
 
     def reset(self, env_ids: torch.Tensor, signals: Mapping[str, torch.Tensor]) -> None:
         """Draw new offsets and delays; `signals` are the true rows of `env_ids`."""
         num, total = len(env_ids), self._bias.shape[1]
-        draw = torch.rand(num, len(self._sizes), generator=self._generator, device=self._bias.device)
+        draw = torch.rand(
+            num, len(self._sizes), generator=self._generator, device=self._bias.device
+        )
         self._delay[env_ids] = self._low + (self._high - self._low) * draw[:, self._index]
         normal = torch.randn(num, total, generator=self._generator, device=self._bias.device)
         self._bias[env_ids] = self._bias_std * normal
@@ -72,7 +81,9 @@ class Measurement:
             late = self._interpolate()
         return self._corrupt(signals, late)
 
-    def last(self, signals: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    def last(
+        self, signals: Mapping[str, torch.Tensor], env_ids: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         """First sample after a reset of `env_ids`; `signals` hold only their rows."""
         flat = self._flat(signals)
         noisy = self._noisy(flat, self._bias[env_ids])
@@ -85,14 +96,16 @@ class Measurement:
         return torch.lerp(newer, older, self._delay - whole)
 
     def _noisy(self, flat: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        noise = torch.randn(flat.shape, generator=self._generator, device=flat.device)
+        noise = torch.randn(flat.T.shape, generator=self._generator, device=flat.device).T
         noisy = (flat + bias).addcmul_(noise, self._noise)
         if self._quat is not None:
             quat = noisy[:, self._quat]
-            quat /= quat.norm(dim=1, keepdim=True)
+            quat *= quat.square().sum(1, keepdim=True).rsqrt()
         return noisy
 
-    def _corrupt(self, signals: Mapping[str, torch.Tensor], late: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _corrupt(
+        self, signals: Mapping[str, torch.Tensor], late: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         return {**signals, **self._split(self._noisy(late, self._bias))}
 
     def _split(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from robot_rl.spec.robot import Robot
 
 DISTRIBUTIONS = ('uniform', 'log-uniform', 'gaussian')
 OPERATIONS = ('scale', 'add', 'set')
-_KEYS = {'distribution', 'operation', 'range', 'mean', 'std', 'source'}
+_KEYS = {'distribution', 'operation', 'range', 'mean', 'std', 'shared', 'spread', 'source'}
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class Spread:
     """'scale' multiplies the nominal value, 'add' adds to it, 'set' replaces it."""
     a: float
     b: float
+    shared: bool
+    """Whether all components (four rotors, say) take the same draw."""
+    spread: float
+    """Each component then differs by up to this fraction of its own, uniformly."""
     source: str
     """Where the numbers come from."""
 
@@ -35,7 +39,9 @@ def spread(robot: Robot, name: str, entry: dict) -> Spread:
         raise SpecError(f'{where}: no such parameter. Known: {", ".join(robot.parameters)}.')
     unknown = set(entry) - _KEYS
     if unknown:
-        raise SpecError(f'{where}: unknown key {sorted(unknown)[0]!r}. Known: {", ".join(sorted(_KEYS))}.')
+        raise SpecError(
+            f'{where}: unknown key {sorted(unknown)[0]!r}. Known: {", ".join(sorted(_KEYS))}.'
+        )
     if not entry.get('source'):
         raise SpecError(f"{where}: needs 'source', where its numbers come from.")
     distribution = entry.get('distribution', 'uniform')
@@ -43,7 +49,9 @@ def spread(robot: Robot, name: str, entry: dict) -> Spread:
     for value, known in ((distribution, DISTRIBUTIONS), (operation, OPERATIONS)):
         if value not in known:
             raise SpecError(f'{where}: got {value!r}, expected one of {", ".join(known)}.')
-    result = Spread(name, distribution, operation, *_numbers(where, distribution, entry), entry['source'])
+    result = Spread(
+        name, distribution, operation, *_numbers(where, distribution, entry), entry['source']
+    )
     _check_sign(where, robot, result)
     return result
 
@@ -72,7 +80,9 @@ def _check_sign(where: str, robot: Robot, spread: Spread) -> None:
     if not parameter.positive:
         return
     if spread.distribution == 'gaussian':
-        raise SpecError(f'{where}: must stay positive, which a gaussian cannot promise; use a range.')
+        raise SpecError(
+            f'{where}: must stay positive, which a gaussian cannot promise; use a range.'
+        )
     smallest = {
         'scale': min(parameter.nominal) * spread.a,
         'add': min(parameter.nominal) + spread.a,

@@ -63,7 +63,9 @@ class Setpoint:
         rows = [self.units, self.low, self.high, self.slew, self.neutral]
         rows += [stage.setpoint for stage in self.safe]
         if any(len(row) != len(self.fields) for row in rows):
-            raise SpecError(f'Setpoint {self.name!r}: every row needs {len(self.fields)} components.')
+            raise SpecError(
+                f'Setpoint {self.name!r}: every row needs {len(self.fields)} components.'
+            )
         for values in [self.neutral, *(stage.setpoint for stage in self.safe)]:
             if any(
                 not low <= value <= high
@@ -115,6 +117,10 @@ class Limits:
     fence_high: tuple[float, float, float] = (math.inf,) * 3
     overruns: int = 5
     """Missed deadlines in a row that count as a fault."""
+    recovery_s: float = 0.5
+    """[s] how long a failed input may take to clear before the fault latches."""
+    takeover_age_s: float = 0.25
+    """[s] how old a human's command may be while the human drives."""
 
 
 @dataclass(frozen=True)

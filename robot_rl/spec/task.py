@@ -7,7 +7,7 @@ torch but this module does not import it: a robot reads only the contract.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from robot_rl.errors import SpecError
@@ -84,13 +84,17 @@ class Task:
     control_dt: float
     """[s] control period."""
     episode_length_s: float
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Hyperparameters of the learner that differ from its defaults."""
 
     def __post_init__(self) -> None:
         """Check the declaration against the robot's."""
         self.robot.setpoint(self.level)
         for name in self.signal_names:
             if signal(name).privileged:
-                raise SpecError(f'Task {self.name!r}: {name!r} is privileged, a robot cannot measure it.')
+                raise SpecError(
+                    f'Task {self.name!r}: {name!r} is privileged, a robot cannot measure it.'
+                )
             self.robot.topic(name)
 
     @property

@@ -1,22 +1,28 @@
-"""Hover: reach a goal position and stay there, upright at yaw 0, whatever the start and the wind."""
+"""Hover: reach a goal position and stay there, upright at yaw 0, whatever the start and the wind.
+
+Everything the policy sees is relative to the goal and to its velocity and acceleration, so a goal that
+moves is tracked by the same policy; a part of the training episodes has one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+import math
 
 import torch
 
 from robot_rl.mdp import actions, observations, rewards, terminations
 from robot_rl.mdp.commands import LissajousGoal
+from robot_rl.mdp.memory import History, LowPass, Memory
 from robot_rl.spec.robot import Robot
-from robot_rl.spec.task import Reward, Signals, Step, Task, Termination
+from robot_rl.spec.task import Reward, Signals, Task, Termination
 
 ROBOTS = ('crazyflie',)
 
 CONTROL_DT = 0.01  # [s]
-HISTORY = 16  # actions remembered: 0.16 s, the slowest rotor time constant
 POSITION_LIMIT = 1.0  # [m] beyond this a goal looks no further away
+AUTHORITY = (0.6, 0.5, 0.5, 0.5)  # of thrust, roll, pitch and yaw, in rotor speeds at hover
 SIGNALS = (
     'base_pos_w',
     'base_quat_w',
@@ -24,80 +30,140 @@ SIGNALS = (
     'base_ang_vel_b',
     'goal_pos_w',
     'goal_lin_vel_w',
+    'goal_lin_acc_w',
+)
+MEMORY = Memory(
+    {
+        'actions': History('action', 4, 2),
+        # Rotor speeds cannot be measured; these two bracket their time constant, 0.05 to 0.15 s.
+        'fast_action': LowPass('action', 4, 0.05),
+        'slow_action': LowPass('action', 4, 0.15),
+        # A rate or velocity less its filtered self is an acceleration: the torque and force that act.
+        'rate': LowPass('base_ang_vel_b', 3, 0.03),
+        'velocity': LowPass('base_lin_vel_w', 3, 0.15),
+    },
+    CONTROL_DT,
 )
 
 
 def observe(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
-    """Goal-relative position and velocity, attitude, body rate and the action history."""
+    """State relative to the goal, in the body frame, and what the memory tells of the forces."""
     matrix = observations.rotation_matrix(signals['base_quat_w'])
-    position = signals['base_pos_w'] - signals['goal_pos_w']
-    velocity = observations.rotate(matrix, signals['base_lin_vel_b']) - signals['goal_lin_vel_w']
-    return torch.cat(
+    position, velocity, acceleration, past_velocity = (
+        observations.rotate_inverse(matrix, vector_w)
+        for vector_w in (
+            observations.saturate_norm(
+                signals['base_pos_w'] - signals['goal_pos_w'], POSITION_LIMIT
+            ),
+            signals['goal_lin_vel_w'],
+            signals['goal_lin_acc_w'],
+            MEMORY(memory, 'velocity'),
+        )
+    )
+    velocity_b, rate = signals['base_lin_vel_b'], signals['base_ang_vel_b']
+    return observations.concat(
         (
-            observations.saturate_norm(position, POSITION_LIMIT),  # 3 [m]
-            0.5 * velocity,  # 3 [2 m/s]
+            2.0 * position,  # 3 [m / 2]
+            0.5 * (velocity_b - velocity),  # 3 [2 m/s]
             matrix,  # 9
-            0.1 * signals['base_ang_vel_b'],  # 3 [10 rad/s]
-            memory,  # HISTORY x 4
-        ),
-        dim=1,
+            0.1 * rate,  # 3 [10 rad/s]
+            MEMORY.all(memory, ('actions', 'slow_action')),  # 16
+            0.3 * (rate - MEMORY(memory, 'rate')),  # 3
+            velocity_b - past_velocity,  # 3 [m/s]
+            0.2 * acceleration,  # 3 [5 m/s^2]
+        )
+    )
+
+
+def remember(memory: torch.Tensor, signals: Signals, action: torch.Tensor) -> torch.Tensor:
+    """Filter the clipped action, the body rate and the velocity in the world."""
+    matrix = observations.rotation_matrix(signals['base_quat_w'])
+    return MEMORY.update(
+        memory,
+        {
+            'action': action.clamp(-1.0, 1.0),
+            'base_ang_vel_b': signals['base_ang_vel_b'],
+            'base_lin_vel_w': observations.rotate(matrix, signals['base_lin_vel_b']),
+        },
     )
 
 
 def privileged(robot: Robot, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
     """What the critic sees: the truth, the rotors and the disturbance."""
-    setpoint = robot.setpoints['motors']
     weight = robot.parameters['mass'].nominal[0] * 9.81
-    return torch.cat(
+    return observations.concat(
         (
             observe(signals, memory)[:, :18],
-            signals['rotor_speed'] / setpoint.neutral[0] - 1.0,
+            signals['rotor_speed'] / robot.setpoint('motors').neutral[0] - 1.0,
             signals['external_force_w'] * (10.0 / weight),
-        ),
-        dim=1,
+            0.2 * signals['goal_lin_acc_w'],
+        )
     )
 
 
-def initial_state(goal: Mapping[str, torch.Tensor], num: int, generator: torch.Generator, device: torch.device) -> dict[str, torch.Tensor]:
-    """Up to 0.5 m from the goal on each axis, tilted up to 90 degrees, 1 m/s and 1 rad/s on each axis."""
-    u = 2.0 * torch.rand(num, 13, generator=generator, device=device) - 1.0
+def initial_state(
+    robot: Robot,
+    goal: Mapping[str, torch.Tensor],
+    num: int,
+    generator: torch.Generator,
+    device: torch.device,
+) -> dict[str, torch.Tensor]:
+    """0.5 m from the goal on each axis, tilted up to 90 degrees about any axis, 1 m/s, 1 rad/s."""
+    u = 2.0 * torch.rand(num, 10, generator=generator, device=device) - 1.0
     axis = torch.randn(num, 3, generator=generator, device=device)
-    half = 0.25 * torch.pi * u[:, 0:1].abs()
-    axis = axis / axis.norm(dim=1, keepdim=True)
+    half_angle = 0.25 * torch.pi * u[:, 0:1].abs()
+    rotors = torch.tensor(robot.setpoint('motors').neutral, device=device)
     return {
         'base_pos_w': goal['goal_pos_w'] + 0.5 * u[:, 1:4],
-        'base_quat_w': torch.cat((half.cos(), half.sin() * axis), dim=1),
+        'base_quat_w': torch.cat(
+            (half_angle.cos(), half_angle.sin() * axis / axis.norm(dim=1, keepdim=True)), dim=1
+        ),
         'base_lin_vel_b': u[:, 4:7],
         'base_ang_vel_b': u[:, 7:10],
-        'rotor_speed': 1516.0 * (1.0 + 0.0 * u[:, 9:13]),
+        'rotor_speed': rotors.repeat(num, 1),
     }
+
+
+def mixer(robot: Robot) -> list[list[float]]:
+    """Rotor speeds [rad/s] for full thrust, roll, pitch and yaw: a row a rotor."""
+    x, y, spin = (robot.parameters[name].nominal for name in ('rotor_x', 'rotor_y', 'rotor_spin'))
+    neutral = robot.setpoint('motors').neutral
+    return [
+        [
+            neutral[i] * share * math.copysign(1.0, sign)
+            for share, sign in zip(AUTHORITY, (1.0, y[i], -x[i], spin[i]), strict=True)
+        ]
+        for i in range(len(neutral))
+    ]
 
 
 def task(robot: Robot) -> Task:
     """Build the hover task."""
     setpoint = robot.setpoint('motors')
-    size = setpoint.size
     return Task(
         name='hover',
         robot=robot,
         level='motors',
         signal_names=SIGNALS,
-        action_size=size,
-        memory_size=HISTORY * size,
+        action_size=setpoint.size,
+        memory_size=MEMORY.size,
         observe=observe,
         privileged=partial(privileged, robot),
-        act=actions.around_neutral(setpoint, tuple(0.54 * v for v in setpoint.neutral)),
-        remember=lambda memory, signals, action: actions.push_history(memory, action),
+        act=actions.mixed(setpoint, mixer(robot)),
+        remember=remember,
         commands=partial(
             LissajousGoal,
             centre_low=(-1.0, -1.0, 2.2),
             centre_high=(1.0, 1.0, 2.5),
+            amplitude=(0.3, 1.0),
+            max_speed=0.8,
+            moving=0.25,
             control_dt=CONTROL_DT,
         ),
-        initial_state=initial_state,
+        initial_state=partial(initial_state, robot),
         rewards=(
             Reward('alive', rewards.alive, 3.0),
-            Reward('goal_distance', rewards.goal_distance, -1.0),
+            Reward('goal_distance', rewards.goal_distance, -1.5),
             Reward('goal_speed', rewards.goal_speed, -0.1),
             Reward('body_rate', rewards.body_rate, -0.02),
             Reward('attitude', rewards.attitude, -0.3),
@@ -113,4 +179,5 @@ def task(robot: Robot) -> Task:
         success_error=0.1,
         control_dt=CONTROL_DT,
         episode_length_s=5.0,
+        training={'episode_length_s': 1.5, 'learning_rate': 2e-3},
     )

@@ -1,0 +1,51 @@
+# Everything a fresh machine needs: `make demo` and `make test` install into .venv first.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+help:
+	@echo 'make demo    train, evaluate, export, check and fly a hover policy; writes runs/demo/report.html'
+	@echo 'make test    lint, types and all tests'
+	@echo 'make check   lint, types and import rules only'
+	@echo 'make format  rewrite the code in the house format'
+	@echo 'make clean   remove $(VENV) and caches; runs/ stays'
+
+# The stamp is older than setup.py exactly when dependencies may have changed.
+$(STAMP): setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "robot_rl needs Python 3.10 or newer: make PYTHON=/path/to/python3" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,ros,dev]'
+	touch $@
+
+install: $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/robot_rl demo
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -q test/test_architecture.py
+
+# The checks print one line each; pytest comes last, so that its count closes the run.
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST $(BIN)/python -m pytest
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info
+
+.PHONY: help install demo check test format clean

@@ -1,0 +1,44 @@
+"""Find the files that are not Python: urdf/, launch/, sim/, policies/.
+
+They lie beside the package in a checkout, and in share/robot_rl once installed: under a prefix of
+AMENT_PREFIX_PATH after `colcon build`, under the environment's own prefix after `pip install`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import site
+import sys
+
+from robot_rl.errors import SpecError, UnknownNameError
+
+KINDS = ('urdf', 'launch', 'sim', 'policies')
+
+
+def asset_roots() -> list[Path]:
+    """Folders that may hold the KINDS, best first: the checkout, then installed share folders."""
+    prefixes = [part for part in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if part]
+    prefixes += [sys.prefix, site.getuserbase()]
+    checkout = Path(__file__).resolve().parent.parent
+    return [checkout, *(Path(prefix) / 'share' / 'robot_rl' for prefix in prefixes)]
+
+
+def asset(kind: str, name: str) -> Path:
+    """Path of the file `name` (it may name a subfolder) among the assets of one `kind`.
+
+    A robot of another package may give an absolute `name`, which is then only checked. Raises
+    UnknownNameError for a kind that is not in KINDS, and SpecError, naming every place looked in,
+    for a file that is not there.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError('kind of asset', kind, KINDS)
+    candidates = list(dict.fromkeys(root / kind / name for root in asset_roots()))
+    for path in candidates:
+        if path.is_file():
+            return path
+    places = ', '.join(str(path) for path in candidates)
+    raise SpecError(
+        f'No {kind} file {name!r}. Looked for {places}. Check the name, or install robot_rl '
+        'again: its share folder is missing or incomplete.'
+    )

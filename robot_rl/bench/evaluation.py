@@ -1,0 +1,202 @@
+"""Score a policy, from a run folder or a policy file, on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from robot_rl.bench.report import Report, Score
+from robot_rl.bench.statistics import (
+    Bin,
+    Interval,
+    stratified_bootstrap,
+    success_by_parameter,
+    wilson,
+)
+from robot_rl.deploy.policy import Policy
+from robot_rl.envs.engines import make_env
+from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
+from robot_rl.envs.rollout import Policy as RolloutPolicy
+from robot_rl.envs.vector import Observation, VectorEnv
+from robot_rl.errors import RunFolderError, SpecError
+from robot_rl.learn.run_folder import write_json
+from robot_rl.learn.train import TEST_SEED, load_actor
+from robot_rl.spec import registry
+from robot_rl.spec.robot import Robot
+from robot_rl.spec.task import Task
+
+STRATA = 20
+"""Parts that episodes are resampled within."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One policy on one engine."""
+
+    path: Path
+    task: Task
+    engine: str
+    seed: int
+    episodes: Episodes
+
+
+def load(path: Path) -> tuple[Task, RolloutPolicy]:
+    """Task and policy of a run folder or an .onnx file.
+
+    Raises:
+        RunFolderError: Neither a run folder nor an .onnx file.
+        PolicyFileError: The file is unsound.
+    """
+    if path.suffix == '.onnx':
+        policy = Policy.load(path)
+        return registry.task(policy.contract.task), file_policy(policy)
+    if not path.is_dir():
+        raise RunFolderError(
+            f'{str(path)!r} is neither a run folder nor an .onnx file. Train one with: '
+            'robot_rl train'
+        )
+    task, actor, _ = load_actor(path)
+    return task, actor_policy(actor)
+
+
+def file_policy(policy: Policy) -> RolloutPolicy:
+    """Step a policy file in every environment: the very code that runs on the robot."""
+    memory = np.zeros((0, 0), np.float32)
+
+    def act(env: VectorEnv, _: Observation) -> tuple[torch.Tensor, torch.Tensor]:
+        nonlocal memory
+        if len(memory) != env.num_envs:
+            memory = np.zeros((env.num_envs, len(policy.memory)), np.float32)
+        memory[env.episode_steps.numpy() == 0] = 0.0
+        measured = {name: env.measured[name].numpy() for name in policy.inputs}
+        setpoint = np.empty((env.num_envs, len(policy.setpoint)), np.float32)
+        for row in range(env.num_envs):
+            for name, buffer in policy.inputs.items():
+                buffer[:] = measured[name][row]
+            policy.memory[:] = memory[row]
+            setpoint[row] = policy.step()
+            memory[row] = policy.memory
+        action = torch.zeros(env.num_envs, env.task.action_size)
+        return action, torch.from_numpy(setpoint)
+
+    return act
+
+
+def evaluate(
+    path: Path, engine: str = 'analytic', *, episodes: int = 2000, seed: int = TEST_SEED
+) -> Evaluation:
+    """Run `episodes` whole episodes with all randomization and sensor noise.
+
+    Args:
+        path: A run folder or an .onnx file.
+        engine: Name of the engine.
+        episodes: Each from another start with other physics; all run side by side.
+        seed: Of the episodes. The default lies where neither training nor validation was.
+
+    Raises:
+        RobotRLError: The policy cannot be read, the engine is unknown or not installed.
+    """
+    if episodes < 1:
+        raise SpecError(f'An evaluation needs at least one episode, got {episodes}.')
+    task, policy = load(path)
+    env = make_env(task, engine, episodes, seed=seed)
+    return Evaluation(path, task, engine, seed, run_episodes(env, policy, seed=seed))
+
+
+def score(evaluation: Evaluation) -> Score:
+    """Rates with Wilson intervals, interquartile mean of the return with a bootstrap interval."""
+    episodes = evaluation.episodes
+    num = len(episodes.success)
+    alive = episodes.error[~episodes.crashed]
+    rewards = np.array_split(episodes.reward.double().numpy(), min(STRATA, num))
+    from_file = evaluation.path.suffix == '.onnx'  # holds setpoints, not the actions rewards see
+    return Score(
+        engine=evaluation.engine,
+        episodes=num,
+        success=wilson(int(episodes.success.sum()), num),
+        crashed=wilson(int(episodes.crashed.sum()), num),
+        median_error=float(alive.median()) if len(alive) else math.inf,
+        episode_return=None if from_file else stratified_bootstrap(rewards),
+    )
+
+
+def bins(evaluation: Evaluation) -> dict[str, list[Bin]]:
+    """Success in quantiles of every randomized number and of the size of each disturbance."""
+    robot, found = evaluation.task.robot, {}
+    success = evaluation.episodes.success.numpy()
+    for name, values in _columns(robot, evaluation.episodes.parameters).items():
+        if np.ptp(values) > 0.0:
+            found[name] = success_by_parameter(values, success)
+    return found
+
+
+def _columns(robot: Robot, parameters: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    columns: dict[str, np.ndarray] = {}
+    for name, tensor in parameters.items():
+        parameter, values = robot.parameters[name], tensor.double().numpy()
+        size = values.shape[1]
+        labels = (
+            [''] if size == 1 else [f' {"xyz"[i] if size == 3 else i + 1}' for i in range(size)]
+        )
+        for index, label in enumerate(labels):
+            columns[f'{name}{label} [{parameter.unit}]'] = values[:, index]
+        if size == 3 and not any(parameter.nominal):
+            columns[f'size of {name} [{parameter.unit}]'] = np.linalg.norm(values, axis=1)
+    return columns
+
+
+def text(result: Score, unit: str) -> str:
+    """Lines for a terminal."""
+    rows = {
+        'success': _percent(result.success),
+        'crashed': _percent(result.crashed),
+        'error': f'{result.median_error:.3f} {unit} (median over the last second)',
+    }
+    if result.episode_return is not None:
+        mean = result.episode_return
+        rows['return'] = f'{mean.estimate:.1f}, 95 % interval {mean.low:.1f} to {mean.high:.1f}'
+    head = f'{result.episodes} episodes on the {result.engine} engine'
+    return '\n'.join([head, *(f'  {name:8} {value}' for name, value in rows.items())])
+
+
+def _percent(rate: Interval) -> str:
+    low, high = 100.0 * rate.low, 100.0 * rate.high
+    return f'{100.0 * rate.estimate:.2f} %, 95 % interval {low:.2f} to {high:.2f} %'
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """The score as JSON values, for evaluation-<engine>.json and the contract."""
+    result = score(evaluation)
+    pairs = {'success': result.success, 'crashed': result.crashed}
+    return {
+        'engine': result.engine,
+        'episodes': result.episodes,
+        'seed': evaluation.seed,
+        **{name: rate.estimate for name, rate in pairs.items()},
+        **{f'{name}_interval': [rate.low, rate.high] for name, rate in pairs.items()},
+        'median_error': result.median_error if math.isfinite(result.median_error) else None,
+    }
+
+
+def save(evaluation: Evaluation, folder: Path) -> Path:
+    """Write evaluation-<engine>.json and .html into `folder`; return the path of the page."""
+    from robot_rl.bench.report import write
+
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = folder / f'evaluation-{evaluation.engine}'
+    write_json(stem.with_suffix('.json'), summary(evaluation))
+    page = Report(
+        f'{evaluation.task.id} on the {evaluation.engine} engine',
+        scores=[score(evaluation)],
+        error_unit=evaluation.task.error_unit,
+        parameters=bins(evaluation),
+    )
+    write(page, stem.with_suffix('.html'))
+    return stem.with_suffix('.html')

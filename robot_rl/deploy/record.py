@@ -1,0 +1,221 @@
+"""Recordings: MCAP files that survive a killed process up to the last flush.
+
+Messages arrive as serialized bytes and are written as they are. Every chunk is flushed within a second, so an
+unfinished file (kill -9, power cut) is readable up to there; `recover` turns it into a finished one.
+The package mcap is imported where it is needed: a robot that does not record does not need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+import importlib
+import os
+from pathlib import Path
+import shutil
+import struct
+from typing import Any, NamedTuple
+
+from robot_rl.errors import MissingPackageError, RunFolderError
+
+PROFILE = 'ros2'
+SCHEMA_ENCODING = 'ros2msg'
+MESSAGE_ENCODING = 'cdr'
+FLUSH_S = 0.5
+"""[s] longest time that a message waits in memory."""
+MIN_FREE = 50_000_000
+"""[byte] a recording stops while this much of the disk is still free."""
+
+
+class Message(NamedTuple):
+    """One recorded message."""
+
+    topic: str
+    ros_type: str
+    log_time: int
+    """[ns] when it was received."""
+    data: bytes
+    """Serialized (CDR)."""
+    schema: str
+    """Complete definition of its type."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A topic of a recording."""
+
+    topic: str
+    ros_type: str
+    schema: str
+    """Complete definition in the 'ros2msg' form."""
+
+
+class _File:
+    """Unbuffered file: an error is raised by the write it belongs to and never again at close."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        self._position = 0
+
+    def write(self, data: bytes) -> int:
+        view = memoryview(data)
+        while view:
+            written = os.write(self._fd, view)
+            self._position += written
+            view = view[written:]
+        return len(data)
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class Recording:
+    """An MCAP file being written. Errors of the disk are raised as RunFolderError and end it."""
+
+    def __init__(self, path: Path, *, min_free: int = MIN_FREE) -> None:
+        """Create `path`, which must not exist.
+
+        Raises:
+            RunFolderError: the file exists or cannot be created.
+            MissingPackageError: mcap is not installed.
+        """
+        writer = _mcap('writer')
+        self.path, self._min_free = path, min_free
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = _File(path)
+        except FileExistsError:
+            raise RunFolderError(
+                f'The recording {path} exists. Nothing is overwritten: choose another name.'
+            ) from None
+        except OSError as error:
+            raise RunFolderError(f'Cannot record to {path}: {error.strerror}.') from None
+        self._writer: Any = writer.Writer(self._file, compression=writer.CompressionType.ZSTD)
+        self._flushed = 0.0
+        self.messages = 0
+        """Messages handed over so far."""
+        self.open = True
+        """False once it was closed or ended by an error."""
+        self._guarded(self._writer.start, PROFILE, 'robot_rl')
+
+    def add(self, channel: Channel) -> int:
+        """Announce a topic; returns the id that `write` wants."""
+        schema_id: int = self._writer.register_schema(
+            channel.ros_type, SCHEMA_ENCODING, channel.schema.encode()
+        )
+        return int(
+            self._writer.register_channel(
+                channel.topic, MESSAGE_ENCODING, schema_id, {'offered_qos_profiles': ''}
+            )
+        )
+
+    def write(self, channel: int, data: bytes, log_time: int, publish_time: int) -> None:
+        """Add one serialized message; times in nanoseconds. Raises RunFolderError if the disk fails."""
+        self.messages += 1
+        self._guarded(self._writer.add_message, channel, log_time, data, publish_time)
+
+    def flush(self, now: float) -> bool:
+        """Write out what is held if FLUSH_S has passed since the last time; `now` in seconds.
+
+        Raises:
+            RunFolderError: the disk is full or about to be. What was flushed before stays readable.
+        """
+        if now - self._flushed < FLUSH_S:
+            return False
+        self._flushed = now
+        free = shutil.disk_usage(self.path.parent).free
+        if free < self._min_free:
+            self.close()
+            raise RunFolderError(
+                f'Recording stopped: {free / 1e6:.0f} MB left on the disk of {self.path}, '
+                f'{self._min_free / 1e6:.0f} MB are kept free. The file is complete up to here.'
+            )
+        self._guarded(self._writer.flush)
+        return True
+
+    def close(self) -> None:
+        """Write the index and close. Does nothing the second time."""
+        if not self.open:
+            return
+        self._guarded(self._writer.finish)
+        self.open = False
+        self._file.close()
+
+    def _guarded(self, call: Any, *args: Any) -> None:
+        """Run one call that writes; on an error of the disk, close what there is and say so."""
+        if not self.open:
+            raise RunFolderError(f'The recording {self.path} has ended.')
+        try:
+            call(*args)
+        except OSError as error:
+            self.open = False
+            self._file.close()
+            raise RunFolderError(
+                f'Recording stopped: {error.strerror} while writing {self.path}. '
+                'It stays readable up to the last half second (robot_rl recovers it on reading).'
+            ) from None
+
+
+def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
+    """Messages of a recording in file order, of `topics` or all; stops quietly where a file breaks off.
+
+    Raises:
+        RunFolderError: the file is missing or is no MCAP file at all.
+    """
+    records, reader = _mcap('records'), _mcap('stream_reader')
+    exceptions = _mcap('exceptions')
+    schemas: dict[int, tuple[str, str]] = {0: ('', '')}
+    channels: dict[int, tuple[str, str, str]] = {}
+    try:
+        stream = path.open('rb')
+    except OSError as error:
+        raise RunFolderError(f'Cannot read the recording {path}: {error.strerror}.') from None
+    with stream:
+        if stream.read(5) != b'\x89MCAP':
+            raise RunFolderError(f'{path} is not an MCAP file.')
+        stream.seek(0)
+        iterator = iter(reader.StreamReader(stream).records)
+        while True:
+            try:
+                record = next(iterator)
+            except (StopIteration, EOFError, exceptions.McapError, struct.error):
+                return  # finished, or broken off in the middle of a record
+            if isinstance(record, records.Schema):
+                schemas[record.id] = (record.name, record.data.decode())
+            elif isinstance(record, records.Channel):
+                channels[record.id] = (record.topic, *schemas[record.schema_id])
+            elif isinstance(record, records.Message):
+                topic, ros_type, schema = channels[record.channel_id]
+                if topics is None or topic in topics:
+                    yield Message(topic, ros_type, record.log_time, record.data, schema)
+
+
+def recover(path: Path) -> Path:
+    """Copy what is readable of an unfinished recording to `<name>.recovered.mcap`, finished.
+
+    Raises:
+        RunFolderError: no such file, no MCAP file, or the copy cannot be written.
+    """
+    copy = path.with_suffix('.recovered.mcap')
+    recording = Recording(copy)
+    channels: dict[str, int] = {}
+    for message in read(path):
+        if message.topic not in channels:
+            channel = Channel(message.topic, message.ros_type, message.schema)
+            channels[message.topic] = recording.add(channel)
+        recording.write(channels[message.topic], message.data, message.log_time, message.log_time)
+    recording.close()
+    return copy
+
+
+def _mcap(module: str) -> Any:
+    try:
+        return importlib.import_module(f'mcap.{module}')
+    except ImportError:
+        raise MissingPackageError('mcap', 'Recording', "pip install 'robot_rl[ros]'.") from None

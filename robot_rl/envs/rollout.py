@@ -1,0 +1,60 @@
+"""Run whole episodes and keep what is needed to score them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from robot_rl.envs.vector import Observation, VectorEnv
+
+SCORED_S = 1.0
+"""[s] the error is averaged over this last part of an episode."""
+
+Policy = Callable[[VectorEnv, Observation], tuple[torch.Tensor, 'torch.Tensor | None']]
+"""(env, observation) -> (action, setpoint); a setpoint of None means what the task makes of the action."""
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """One row an episode."""
+
+    crashed: torch.Tensor
+    """(n,) bool: terminated before its time."""
+    error: torch.Tensor
+    """(n,) mean error over the last second, in the task's unit; infinite where crashed."""
+    reward: torch.Tensor
+    """(n,) sum of rewards up to the end or the crash."""
+    steps: torch.Tensor
+    """(n,) control periods survived."""
+    parameters: dict[str, torch.Tensor]
+    """Randomized parameters in SI units, each (n, size)."""
+    success: torch.Tensor
+    """(n,) bool: not crashed, and error below the task's `success_error`."""
+
+
+def actor_policy(actor: Callable[[torch.Tensor], torch.Tensor]) -> Policy:
+    """Policy from a module that maps the actor's observation to an action."""
+    return lambda env, observation: (actor(observation['actor']), None)
+
+
+def run_episodes(env: VectorEnv, policy: Policy, *, seed: int) -> Episodes:
+    """Run one whole episode in each environment of `env`, from a reset with `seed`."""
+    task = env.task
+    observation = env.reset(seed=seed)
+    parameters = {name: value.clone() for name, value in env.parameters.items()}
+    alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
+    error, reward, steps = (torch.zeros(env.num_envs, device=env.device) for _ in range(3))
+    scored = min(task.max_episode_steps, round(SCORED_S / task.control_dt))
+    with torch.inference_mode():
+        for index in range(task.max_episode_steps):
+            transition = env.step(*policy(env, observation))
+            reward += transition.reward * alive
+            alive &= ~transition.terminated
+            steps += alive
+            if index >= task.max_episode_steps - scored:
+                error += task.error(transition.step) / scored
+            observation = transition.observation
+    error = torch.where(alive, error, torch.full_like(error, torch.inf))
+    return Episodes(~alive, error, reward, steps, parameters, error < task.success_error)

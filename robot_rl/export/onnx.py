@@ -1,0 +1,262 @@
+"""Write a policy as one ONNX file that carries everything, and prove that it computes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import contextlib
+import copy
+from importlib.metadata import PackageNotFoundError, version
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+import warnings
+
+import numpy as np
+import torch
+
+from robot_rl.errors import MissingPackageError, PolicyFileError
+from robot_rl.export.graph import PolicyGraph
+from robot_rl.export.states import States, random_states
+from robot_rl.spec import policy_file
+from robot_rl.spec.contract import Contract, contract_of
+from robot_rl.spec.task import Task
+
+OPSET = 18
+IR_VERSION = 8  # of opset 18; onnxruntime 1.17 reads up to 9
+PARITY = 1e-5
+"""Largest difference between torch and onnxruntime, relative to the output's largest magnitude."""
+RANDOM_STATES = 1000
+GOLDEN_ROWS = 8
+_PACKAGES = ('robot_rl', 'torch', 'onnx', 'onnxruntime', 'numpy')
+
+
+def export_policy(
+    task: Task,
+    actor: torch.nn.Module,
+    path: str | Path,
+    *,
+    statistics: Mapping[str, Mapping[str, Any]],
+    training: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    golden_states: States,
+) -> Contract:
+    """Write the policy file `path`, or nothing at all.
+
+    Args:
+        task: What the policy was trained on.
+        actor: Observation (n, size) to action (n, size), deterministic.
+        path: File to write; one that exists is replaced only by a policy that passed.
+        statistics: Of each signal, from `states.collect`.
+        training: What was run to get the policy: run, seed, revision, steps. JSON values.
+        evaluation: How it scored. JSON values.
+        golden_states: Inputs met in rollouts. Parity is tested over all of them, and a few become
+            the golden rows that a robot computes again before it trusts the file.
+
+    Returns:
+        The contract written into the file.
+
+    Raises:
+        PolicyFileError: A weight is not finite, torch and onnxruntime disagree, or the file could
+            not be written.
+        MissingPackageError: onnx, onnxscript or onnxruntime is not installed.
+    """
+    graph = PolicyGraph(task, copy.deepcopy(actor).cpu()).eval()
+    _check_finite(graph)
+    contract = contract_of(
+        task,
+        versions=_versions(),
+        training=training,
+        evaluation=evaluation,
+        statistics=statistics,
+    )
+    states = [golden_states, random_states(task, statistics, RANDOM_STATES)]
+    inputs = _stack(graph, states)
+    with torch.inference_mode():
+        expected = [out.numpy() for out in graph(*map(torch.from_numpy, inputs))]
+    golden = _golden_rows(graph, inputs, expected, len(golden_states))
+    data = _serialize(graph, contract, golden)
+    check_parity(graph, data, inputs, expected)
+    _write(Path(path), data)
+    return contract
+
+
+def check_parity(
+    graph: PolicyGraph, data: bytes, inputs: list[np.ndarray], expected: list[np.ndarray]
+) -> dict[str, float]:
+    """Largest relative difference of each output from what torch computed.
+
+    Args:
+        graph: The module that was exported.
+        data: The policy file's bytes.
+        inputs: One (rows, size) an input.
+        expected: One (rows, size) an output, from torch.
+
+    Raises:
+        PolicyFileError: An output differs by more than `PARITY`.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise _missing('onnxruntime') from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+    rows: list[Any] = [
+        session.run(
+            graph.output_names,
+            {
+                name: value[row : row + 1]
+                for name, value in zip(graph.input_names, inputs, strict=True)
+            },
+        )
+        for row in range(len(inputs[0]))
+    ]
+    worst = {}
+    for index, (name, reference) in enumerate(zip(graph.output_names, expected, strict=True)):
+        got = np.concatenate([row[index] for row in rows])
+        scale = np.abs(reference).max(0)
+        error = np.abs(got - reference) / np.where(scale > 0.0, scale, 1.0)
+        worst[name] = float(error.max())
+        if not worst[name] <= PARITY:  # also for NaN
+            raise PolicyFileError(
+                f'The exported graph does not compute what torch does: {name!r} differs by '
+                f'{worst[name]:.2g} of its magnitude over {len(rows)} states, allowed is '
+                f'{PARITY:g}. No file was written. Look for branches in the task or the actor '
+                'that depend on values.'
+            )
+    return worst
+
+
+def _check_finite(graph: PolicyGraph) -> None:
+    for name, weight in graph.state_dict().items():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+            raise PolicyFileError(
+                f'The weight {name!r} holds NaN or infinity: training diverged. '
+                'Export an earlier checkpoint.'
+            )
+
+
+def _versions() -> dict[str, str]:
+    return {package: _version(package) for package in _PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return 'not installed'
+
+
+def _missing(package: str) -> MissingPackageError:
+    return MissingPackageError(
+        package, 'Exporting a policy', "Install it with: pip install 'robot_rl[train]'"
+    )
+
+
+def _stack(graph: PolicyGraph, states: list[States]) -> list[np.ndarray]:
+    """Inputs of the graph in order, the rows of all `states` one after another."""
+    return [
+        np.concatenate(
+            [part.memory if name == 'memory' else part.signals[name] for part in states]
+        )
+        for name in graph.input_names
+    ]
+
+
+def _golden_rows(
+    graph: PolicyGraph, inputs: list[np.ndarray], expected: list[np.ndarray], num: int
+) -> list[dict[str, Any]]:
+    """Rows evenly spread over the first `num`: inputs and outputs as lists."""
+    rows = []
+    for row in np.linspace(0, num - 1, min(num, GOLDEN_ROWS)).astype(int):
+        given = {n: v[row].tolist() for n, v in zip(graph.input_names, inputs, strict=True)}
+        out = {n: v[row].tolist() for n, v in zip(graph.output_names, expected, strict=True)}
+        memory = given.pop('memory', [])
+        rows.append({'inputs': given, 'memory': memory, 'memory_out': [], **out})
+    return rows
+
+
+def _trace(graph: PolicyGraph) -> Any:
+    """ONNX model of a module: constants folded, every weight inside, batch 1."""
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    try:
+        from robot_rl.export.simplify import simplify
+
+        # Quiet: the exporter reports on packages it does not need and on its own internals.
+        logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            program = torch.onnx.export(
+                graph,
+                graph.example(),
+                input_names=graph.input_names,
+                output_names=graph.output_names,
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    except ModuleNotFoundError as error:
+        raise _missing(error.name or 'onnxscript') from None
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise PolicyFileError(
+            f'The policy of {graph.task.id!r} cannot be traced: {reason}. Observation, network, '
+            'action and memory must be tensor operations that do not branch on values.'
+        ) from error
+    finally:
+        logger.setLevel(level)
+    assert program is not None
+    model = program.model_proto
+    simplify(model)
+    return model
+
+
+def _serialize(graph: PolicyGraph, contract: Contract, golden: list[dict[str, Any]]) -> bytes:
+    """The policy file's bytes: graph, contract, golden rows and, over all of them, the digest."""
+    model = _trace(graph)
+    model.ir_version = IR_VERSION
+    model.producer_name, model.producer_version = 'robot_rl', contract.versions['robot_rl']
+    # The exporter notes source lines of this machine on every node: not for others to read.
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ''
+    for part in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        del part.metadata_props[:]
+    del model.graph.value_info[:]
+    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    for key, value in (
+        (policy_file.CONTRACT_KEY, contract.to_json()),
+        (policy_file.GOLDEN_KEY, json.dumps(golden, allow_nan=False)),
+        (policy_file.DIGEST_KEY, policy_file.NO_DIGEST),
+    ):
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    data = model.SerializeToString(deterministic=True)
+    digest = policy_file.digest_of(data, policy_file.NO_DIGEST)
+    return data.replace(policy_file.NO_DIGEST.encode(), digest.encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a whole file or none: a reader never sees half of one."""
+    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open('wb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise PolicyFileError(
+            f'Could not write the policy file {str(path)!r}: {error.strerror}. '
+            'Free some space or choose another place, and export again.'
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):  # replaced, never made, or nothing more can be done
+            part.unlink()

@@ -1,0 +1,127 @@
+"""What a policy sees when it acts: rows of its inputs, and statistics of each signal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from robot_rl.spec.task import Task
+
+
+@dataclass(frozen=True)
+class States:
+    """Inputs of a policy, one row a moment."""
+
+    signals: dict[str, np.ndarray]
+    """Signal name to float32 (rows, size), SI units."""
+    memory: np.ndarray
+    """float32 (rows, memory_size)."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.memory)
+
+
+class Observed(Protocol):
+    """The part of a batched environment that `collect` uses."""
+
+    task: Task
+    num_envs: int
+    memory: torch.Tensor
+
+    @property
+    def measured(self) -> Mapping[str, torch.Tensor]:
+        """Signals as the policy gets them now, each (num_envs, size)."""
+        ...
+
+    def reset(self) -> Any:
+        """Start an episode everywhere, return the observation groups."""
+        ...
+
+    def step(self, action: torch.Tensor) -> Any:
+        """Advance by one control period, return a transition with `.observation`."""
+        ...
+
+
+class Moments:
+    """Running mean, standard deviation and range of a vector."""
+
+    def __init__(self, size: int) -> None:
+        """Start with no samples."""
+        self._count = 0
+        self._sum, self._squares = np.zeros(size), np.zeros(size)
+        self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
+
+    def add(self, rows: np.ndarray) -> None:
+        """Count `rows` (n, size)."""
+        rows = rows.astype(np.float64)
+        self._count += len(rows)
+        self._sum += rows.sum(0)
+        self._squares += (rows * rows).sum(0)
+        self._low = np.minimum(self._low, rows.min(0))
+        self._high = np.maximum(self._high, rows.max(0))
+
+    def entry(self) -> dict[str, list[float]]:
+        """{mean, std, low, high}, one number a component."""
+        mean = self._sum / self._count
+        variance = np.maximum(self._squares / self._count - mean * mean, 0.0)
+        rows = {'mean': mean, 'std': np.sqrt(variance), 'low': self._low, 'high': self._high}
+        return {name: row.tolist() for name, row in rows.items()}
+
+
+def collect(
+    env: Observed, actor: torch.nn.Module, *, steps: int, rows: int = 1024, seed: int = 0
+) -> tuple[States, dict[str, dict[str, list[float]]]]:
+    """Let `actor` act for `steps` periods in every environment.
+
+    Args:
+        env: Environment, reset here, on any device.
+        actor: Observation (n, size) to action (n, size), no exploration noise.
+        steps: Control periods.
+        rows: Inputs to keep, drawn evenly over time and at random over environments.
+        seed: Of that draw; the environment keeps its own random numbers.
+
+    Returns:
+        The rows kept, and {mean, std, low, high} of every signal and of the setpoint over all
+        environments and periods.
+    """
+    task, draw = env.task, torch.Generator().manual_seed(seed)
+    sizes = {signal.name: signal.size for signal in task.signals}
+    moments = {name: Moments(size) for name, size in sizes.items()}
+    moments['setpoint'] = Moments(task.setpoint.size)
+    kept: list[dict[str, np.ndarray]] = []
+    with torch.inference_mode():
+        observation = env.reset()
+        for step in range(steps):
+            inputs = {name: env.measured[name] for name in task.signal_names} | {'': env.memory}
+            count = rows * (step + 1) // steps - rows * step // steps
+            chosen = torch.randint(env.num_envs, (count,), generator=draw).to(env.memory.device)
+            kept.append({name: value[chosen].cpu().numpy() for name, value in inputs.items()})
+            for name in sizes:
+                moments[name].add(inputs[name].cpu().numpy())
+            action = actor(observation['actor'])
+            moments['setpoint'].add(task.act(action).cpu().numpy())
+            observation = env.step(action).observation
+    joined = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+    memory = joined.pop('')
+    return States(joined, memory), {name: moment.entry() for name, moment in moments.items()}
+
+
+def random_states(
+    task: Task, statistics: Mapping[str, Mapping[str, list[float]]], num: int, seed: int = 0
+) -> States:
+    """Inputs beyond what was seen: uniform over each range widened by half, memory in [-1, 1]."""
+    draw = np.random.default_rng(seed)
+    signals = {}
+    for name in task.signal_names:
+        low, high = np.array(statistics[name]['low']), np.array(statistics[name]['high'])
+        margin = 0.25 * (high - low)
+        signals[name] = draw.uniform(low - margin, high + margin, (num, len(low))).astype(
+            np.float32
+        )
+    memory = draw.uniform(-1.0, 1.0, (num, task.memory_size)).astype(np.float32)
+    return States(signals, memory)

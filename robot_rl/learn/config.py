@@ -1,0 +1,37 @@
+"""What a training run is asked for. No torch here: the command line shows it without delay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of `robot_rl train`."""
+
+    task: str = 'hover-crazyflie'
+    """What to train, see `robot_rl list`."""
+    engine: str = 'analytic'
+    """Simulator."""
+    seed: int = 0
+    """Of everything random: below 500,000, above lie validation and test."""
+    name: str = ''
+    """Name of the folder in runs/; by default task and time."""
+    iterations: int = 0
+    """Rounds of PPO; 0 for the task's own number."""
+    num_envs: int = 0
+    """Environments; 0 for the task's own number."""
+    checkpoints: int = 8
+    """Checkpoints in a run; those of the last half are validated."""
+    validation_episodes: int = 512
+    """Episodes that a checkpoint is validated on."""
+    test_episodes: int = 2000
+    """Episodes that the best checkpoint is confirmed on."""
+    device: str = 'cpu'
+    """Torch device."""
+    threads: int = 1
+    """Torch threads; small networks are slower on more."""
+    resume: bool = False
+    """Go on with the run of this name from its last checkpoint."""
+    quiet: bool = False
+    """No progress bar."""

@@ -1,0 +1,171 @@
+"""PPO (Schulman et al., arXiv 1707.06347) through rsl_rl, on a VectorEnv.
+
+rsl_rl holds the networks, the storage and the update. This adapter adds three things: a time-out is
+bootstrapped from the value of the true last observation (rsl_rl uses the one before it), the learning
+rate falls linearly over a run whose length is known, and training episodes may be shorter than the task's, so
+that more of the data is about recovering and less about staying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rsl_rl.algorithms import PPO
+from rsl_rl.models import MLPModel
+from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
+import torch
+
+from robot_rl.envs.vector import Observation, VectorEnv
+
+
+@dataclass(frozen=True)
+class PpoConfig:
+    """Hyperparameters. A task overrides them in `Task.training`."""
+
+    iterations: int = 220
+    """Rollout-and-update rounds in a run."""
+    num_envs: int = 128
+    num_steps: int = 32
+    """Control periods of each environment in a rollout."""
+    epochs: int = 4
+    minibatches: int = 4
+    gamma: float = 0.985
+    lam: float = 0.95
+    clip: float = 0.2
+    learning_rate: float = 1.5e-3
+    """At the start; falls linearly to `final_learning_rate`."""
+    final_learning_rate: float = 2e-4
+    entropy: float = 0.0
+    max_grad_norm: float = 1.0
+    """Actor's and critic's gradients are clipped apart."""
+    initial_std: float = 0.5
+    hidden: tuple[int, ...] = (64, 64)
+    """ReLU layers of actor and critic."""
+    reward_scale: float = 0.1
+    episode_length_s: float = 0.0
+    """[s] length of training episodes; 0 for the task's own."""
+
+
+class Actor(torch.nn.Module):
+    """The deterministic policy: observation (n, size) to action (n, action_size)."""
+
+    def __init__(self, model: MLPModel) -> None:
+        """Share the layers of rsl_rl's `model`."""
+        super().__init__()
+        self.normalizer, self.mlp = model.obs_normalizer, model.mlp
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        """Mean action."""
+        return self.mlp(self.normalizer(observation))
+
+
+class Ppo:
+    """One learner on one environment."""
+
+    def __init__(self, env: VectorEnv, config: PpoConfig, seed: int) -> None:
+        """Build the networks and start every episode at a random age."""
+        torch.manual_seed(seed)
+        self.env, self.config, self.seed, self.iteration = env, config, seed, 0
+        self._observation = self._start()
+        groups = {'actor': ['actor'], 'critic': ['critic']}
+        normal = {'class_name': 'GaussianDistribution', 'init_std': config.initial_std}
+        size = env.task.action_size
+        network: dict[str, Any] = {'hidden_dims': config.hidden, 'activation': 'relu'}
+        model = MLPModel(
+            self._observation, groups, 'actor', size, distribution_cfg=normal, **network
+        )
+        critic = MLPModel(self._observation, groups, 'critic', 1, **network)
+        with torch.no_grad():
+            model.mlp[-1].weight.mul_(0.1)  # start near the neutral setpoint
+        self.actor = Actor(model)
+        storage = RolloutStorage(
+            'rl', env.num_envs, config.num_steps, self._observation, [size], str(env.device)
+        )
+        self._ppo = PPO(
+            model,
+            critic,
+            storage,
+            num_learning_epochs=config.epochs,
+            num_mini_batches=config.minibatches,
+            clip_param=config.clip,
+            gamma=config.gamma,
+            lam=config.lam,
+            entropy_coef=config.entropy,
+            learning_rate=config.learning_rate,
+            max_grad_norm=config.max_grad_norm,
+            use_clipped_value_loss=False,
+            schedule='fixed',
+            device=str(env.device),
+        )
+
+    def iterate(self) -> dict[str, float]:
+        """Collect one rollout, update once. Returns what there is to log."""
+        self._set_learning_rate()
+        rewards = self._rollout()
+        losses = self._ppo.update()
+        self.iteration += 1
+        std = self._ppo.actor.output_std.mean().item()
+        return {'reward': rewards, 'std': std, 'learning_rate': self._ppo.learning_rate, **losses}
+
+    def _rollout(self) -> float:
+        env, total = self.env, torch.zeros((), device=self.env.device)
+        with torch.inference_mode():
+            for _ in range(self.config.num_steps):
+                transition = env.step(self._ppo.act(self._observation))
+                total += transition.reward.mean()
+                reward = transition.reward * self.config.reward_scale
+                ids = transition.final_ids
+                if len(ids):
+                    value = self._value(transition.final, len(ids))
+                    reward[ids] += self.config.gamma * value * transition.truncated[ids]
+                ended = transition.terminated | transition.truncated
+                self._observation = self._wrap(transition.observation)
+                self._ppo.process_env_step(self._observation, reward, ended, {})
+            self._ppo.compute_returns(self._observation)
+        return total.item() / self.config.num_steps
+
+    def _value(self, observation: Observation, num: int) -> torch.Tensor:
+        return self._ppo.critic(TensorDict(dict(observation), batch_size=[num])).squeeze(1)
+
+    def _wrap(self, observation: Observation) -> TensorDict:
+        return TensorDict(dict(observation), batch_size=[self.env.num_envs])
+
+    def _set_learning_rate(self) -> None:
+        config = self.config
+        progress = min(1.0, self.iteration / max(1, config.iterations))
+        rate = config.learning_rate + progress * (
+            config.final_learning_rate - config.learning_rate
+        )
+        self._ppo.learning_rate = rate
+        for group in self._ppo.optimizer.param_groups:
+            group['lr'] = rate
+
+    def _start(self) -> TensorDict:
+        observation = self._wrap(self.env.reset(seed=_mix(self.seed, self.iteration)))
+        self.env.stagger_episodes()
+        return observation
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a resumed run needs, see `restart`."""
+        return {'iteration': self.iteration, 'seed': self.seed, **self._ppo.save()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a saved learner; follow with `restart`."""
+        self._ppo.load(state, None, strict=True)
+        self.iteration, self.seed = state['iteration'], state['seed']
+
+    def restart(self) -> None:
+        """Start new episodes and random streams that depend on seed and iteration alone.
+
+        Done at every checkpoint, by the run that writes it and by the run that resumes from it: both go
+        on bit for bit alike, whatever state the engine would have had to save.
+        """
+        torch.manual_seed(_mix(self.seed, self.iteration))
+        self._observation = self._start()
+
+
+def _mix(seed: int, iteration: int) -> int:
+    """One random seed for each pair (splitmix64's multiplier)."""
+    return (seed * 0x9E3779B97F4A7C15 + iteration) % 2**63

@@ -1,0 +1,195 @@
+"""A run's folder: what was asked, with which code, how it went, and what came out.
+
+runs/<name>/
+    config.json       task, engine, seed, hyperparameters, versions, git revision, machine
+    git.diff          uncommitted changes of the code that ran
+    progress.csv      one row an iteration
+    events.*          the same for TensorBoard
+    checkpoints/      <iteration>.pt, enough to resume
+    best.pt           the checkpoint that validation chose
+    evaluation.json   its score on episodes it was never chosen by
+"""
+
+from __future__ import annotations
+
+import csv
+from importlib.metadata import PackageNotFoundError, version
+import json
+import os
+from pathlib import Path
+import platform
+import subprocess
+from typing import Any
+
+import torch
+
+from robot_rl.errors import RunFolderError
+
+_PACKAGES = ('robot_rl', 'torch', 'rsl-rl-lib', 'numpy', 'numba', 'mujoco-core', 'onnxruntime')
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` so that `path` holds the old content or the new one, never half of it.
+
+    Raises RunFolderError when the disk refuses; what was there stays.
+    """
+    temporary = path.with_name(f'.{path.name}.tmp')
+    try:
+        with open(temporary, 'wb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunFolderError(
+            f'Cannot write {path}: {error.strerror}. Free space or choose another folder; '
+            'what was already written is intact.'
+        ) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON, atomically."""
+    write_atomically(path, (json.dumps(value, indent=2) + '\n').encode())
+
+
+class RunFolder:
+    """Creates and fills one run folder."""
+
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
+        """Open `path`: a new or empty folder, or with `resume` one that holds a run.
+
+        Raises:
+            RunFolderError: The folder is occupied, or there is nothing to resume.
+        """
+        self.path = path
+        occupied = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        if occupied and not resume:
+            raise RunFolderError(
+                f'The run folder {path} is occupied. Choose another --name, or continue that run '
+                'with --resume.'
+            )
+        if resume and not self.checkpoints():
+            raise RunFolderError(f'Nothing to resume in {path}: it holds no checkpoint.')
+        try:
+            (path / 'checkpoints').mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f'Cannot create {path}: {error.strerror}.') from error
+        self._progress: Any = None
+        self._writer: Any = None
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints, oldest first."""
+        return sorted((self.path / 'checkpoints').glob('*.pt'), key=lambda p: int(p.stem))
+
+    def save_checkpoint(self, iteration: int, state: dict[str, Any]) -> Path:
+        """Write the checkpoint of `iteration`."""
+        path = self.path / 'checkpoints' / f'{iteration}.pt'
+        save_state(path, state)
+        return path
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write config.json and git.diff, with versions and machine added."""
+        revision, diff = _git()
+        details = {
+            **config,
+            'versions': _versions(),
+            'git_revision': revision,
+            'git_dirty': bool(diff),
+            'machine': f'{platform.processor() or platform.machine()}, {os.cpu_count()} cores',
+            'torch_threads': torch.get_num_threads(),
+        }
+        write_json(self.path / 'config.json', details)
+        if diff:
+            write_atomically(self.path / 'git.diff', diff.encode())
+
+    def log(self, row: dict[str, float]) -> None:
+        """Append one iteration to progress.csv and TensorBoard; every row reaches the disk."""
+        if self._progress is None:
+            self._open_logs(row)
+        self._rows.writerow([f'{value:.6g}' for value in row.values()])
+        self._progress.flush()
+        for name, value in row.items():
+            if name != 'iteration':
+                self._writer.add_scalar(name, value, int(row['iteration']))
+
+    def _open_logs(self, row: dict[str, float]) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        path = self.path / 'progress.csv'
+        fresh = not path.exists()
+        self._progress = open(path, 'a', newline='')  # noqa: SIM115  closed in close()
+        self._rows = csv.writer(self._progress)
+        if fresh:
+            self._rows.writerow(list(row))
+        self._writer = SummaryWriter(str(self.path))
+
+    def close(self) -> None:
+        """Close the logs."""
+        if self._progress is not None:
+            self._progress.close()
+            self._writer.close()
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """torch.save, atomically."""
+    import io
+
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; tensors and plain values only. Raises RunFolderError for a bad one."""
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except FileNotFoundError:
+        raise RunFolderError(f'No checkpoint at {path}.') from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise RunFolderError(f'{path} is not a checkpoint of robot_rl: {error}.') from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """config.json of the run folder `path`. Raises RunFolderError if there is none."""
+    file = path / 'config.json'
+    try:
+        return json.loads(file.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise RunFolderError(
+            f'{path} is not a run folder: cannot read {file} ({error}).'
+        ) from error
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """evaluation.json of the run folder `path`. Raises RunFolderError if there is none."""
+    file = path / 'evaluation.json'
+    try:
+        return json.loads(file.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise RunFolderError(f'{path} was not evaluated: cannot read {file} ({error}).') from error
+
+
+def _versions() -> dict[str, str]:
+    found = {'python': platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git() -> tuple[str, str]:
+    """Revision and uncommitted diff of the checkout this package lies in; empty outside of one."""
+    here = Path(__file__).resolve().parent
+    texts = []
+    for command in (['rev-parse', 'HEAD'], ['diff', 'HEAD']):
+        try:
+            done = subprocess.run(
+                ['git', *command], cwd=here, capture_output=True, text=True, timeout=10, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return '', ''
+        texts.append(done.stdout)
+    return texts[0].strip(), texts[1]

@@ -1,0 +1,243 @@
+"""Train a task: run folder, progress, checkpoints, and the choice of the best one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+import time
+from typing import Any
+
+import torch
+
+from robot_rl.envs.engines import engine_factory, make_env
+from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
+from robot_rl.envs.vector import VectorEnv
+from robot_rl.errors import RobotRLError, RunFolderError
+from robot_rl.learn.config import TrainConfig
+from robot_rl.learn.ppo import Actor, Ppo, PpoConfig
+from robot_rl.learn.run_folder import RunFolder, load_state, read_config, save_state, write_json
+from robot_rl.spec import registry
+from robot_rl.spec.task import Task
+
+VALIDATION_SEED = 500_000  # training seeds lie below, test seeds above
+TEST_SEED = 1_000_000
+
+
+def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
+    """Train and return the run folder; Ctrl-C ends early and leaves a usable run.
+
+    Raises:
+        UnknownNameError: No such task or engine.
+        RunFolderError: The folder is occupied, or there is nothing to resume.
+    """
+    torch.set_num_threads(config.threads)
+    task = registry.task(config.task)
+    if not 0 <= config.seed < VALIDATION_SEED:
+        raise RunFolderError(
+            f'Training seeds lie in [0, {VALIDATION_SEED}), got {config.seed}: larger ones are kept '
+            'for validation and test.'
+        )
+    ppo_config = ppo_config_of(task, config)
+    engine_factory(config.engine)  # refuse a name that is not there before anything is written
+    name = config.name or f'{task.id}-{time.strftime("%Y%m%d-%H%M%S")}'
+    folder = RunFolder(root / name, resume=config.resume)
+    return _Training(task, config, ppo_config, folder).run()
+
+
+def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
+    """Hyperparameters: the task's own, overridden by what was asked for.
+
+    Raises RobotRLError if the task names a hyperparameter that PPO does not have.
+    """
+    known = {field.name for field in fields(PpoConfig)}
+    unknown = set(task.training) - known
+    if unknown:
+        raise RobotRLError(
+            f'Task {task.id!r} sets {sorted(unknown)[0]!r} in its training, which PPO does not have. '
+            f'Known: {", ".join(sorted(known))}.'
+        )
+    asked = {n: v for n in ('iterations', 'num_envs') if (v := getattr(config, n))}
+    return replace(PpoConfig(), **dict(task.training), **asked)
+
+
+class _Training:
+    """One run of training."""
+
+    def __init__(self, task: Task, config: TrainConfig, ppo: PpoConfig, folder: RunFolder) -> None:
+        self.task, self.config, self.ppo, self.folder = task, config, ppo, folder
+        shorter = (
+            replace(task, episode_length_s=ppo.episode_length_s) if ppo.episode_length_s else task
+        )
+        make = {'seed': config.seed, 'device': config.device}
+        self.env = make_env(shorter, config.engine, ppo.num_envs, **make)
+        self.validation: VectorEnv | None = None
+        self.learner = Ppo(self.env, ppo, config.seed)
+        self.best = (-1.0, -float('inf'))
+        self.validated: list[dict[str, float]] = []
+        self.seconds = 0.0  # CPU time spent, over all resumptions
+        self.interrupted = False
+
+    def run(self) -> Path:
+        if self.config.resume:
+            self._resume()
+        else:
+            self.folder.write_config(
+                {
+                    'task': self.task.id,
+                    'engine': self.config.engine,
+                    'seed': self.config.seed,
+                    'train': asdict(self.config),
+                    'ppo': asdict(self.ppo),
+                }
+            )
+        try:
+            self._loop()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._checkpoint()
+        finally:
+            self.folder.close()
+        self._finish()
+        return self.folder.path
+
+    def _loop(self) -> None:
+        total = self.ppo.iterations
+        every = max(1, total // self.config.checkpoints)
+        progress = _Progress(total, self.ppo.num_envs * self.ppo.num_steps, self.config.quiet)
+        started = time.process_time() - self.seconds
+        validated: dict[str, float] = {}
+        with progress:
+            while self.learner.iteration < total:
+                row = self.learner.iterate()
+                self.seconds = time.process_time() - started
+                done = self.learner.iteration
+                if done % every == 0 or done == total:
+                    validated = self._checkpoint()
+                    if done < total:
+                        self.learner.restart()
+                    self.seconds = time.process_time() - started
+                row = {'iteration': done, 'cpu_s': self.seconds, **row}
+                self.folder.log(row)
+                progress.show(done, row['reward'], validated)
+
+    def _checkpoint(self) -> dict[str, float]:
+        """Save; in the last half also validate and keep the best."""
+        learner = self.learner
+        state = {**learner.state_dict(), 'cpu_s': self.seconds, 'best': list(self.best)}
+        state['validated'] = self.validated
+        scores: dict[str, float] = {}
+        if 2 * learner.iteration >= self.ppo.iterations or self.interrupted:
+            episodes = self._episodes(self.config.validation_episodes, VALIDATION_SEED)
+            scores = summary(episodes)
+            row = {'iteration': learner.iteration, 'cpu_s': self.seconds, **scores}
+            self.validated.append(row)
+            write_json(self.folder.path / 'validation.json', self.validated)
+            rank = (scores['success'], -scores['median_error'])
+            if rank > self.best:
+                self.best = rank
+                state['best'] = list(rank)
+                save_state(
+                    self.folder.path / 'best.pt',
+                    {
+                        'actor': learner.actor.state_dict(),
+                        'iteration': learner.iteration,
+                        **scores,
+                    },
+                )
+        self.folder.save_checkpoint(learner.iteration, state)
+        return scores
+
+    def _episodes(self, num: int, seed: int) -> Episodes:
+        if self.validation is None or self.validation.num_envs != num:
+            self.validation = make_env(
+                self.task, self.config.engine, num, seed=seed, device=self.config.device
+            )
+        return run_episodes(self.validation, actor_policy(self.learner.actor), seed=seed)
+
+    def _resume(self) -> None:
+        state = load_state(self.folder.checkpoints()[-1])
+        self.learner.load_state_dict(state)
+        self.seconds, self.best = state['cpu_s'], tuple(state['best'])
+        self.validated = state['validated']
+        self.learner.restart()
+
+    def _finish(self) -> None:
+        """Confirm the best checkpoint on test seeds and write evaluation.json."""
+        best = load_state(self.folder.path / 'best.pt')
+        self.learner.actor.load_state_dict(best.pop('actor'))
+        episodes = self._episodes(self.config.test_episodes, TEST_SEED)
+        write_json(
+            self.folder.path / 'evaluation.json',
+            {
+                'engine': self.config.engine,
+                'episodes': self.config.test_episodes,
+                'seed': TEST_SEED,
+                'cpu_seconds_of_training': self.seconds,
+                'steps': self.learner.iteration * self.ppo.num_envs * self.ppo.num_steps,
+                'interrupted': self.interrupted,
+                'chosen_on_validation': best,
+                **summary(episodes),
+            },
+        )
+
+
+def summary(episodes: Episodes) -> dict[str, float]:
+    """Success and crash rates, and the median error of the episodes that did not crash."""
+    alive = ~episodes.crashed
+    median = episodes.error[alive].median().item() if bool(alive.any()) else float('inf')
+    return {
+        'success': episodes.success.float().mean().item(),
+        'crashed': episodes.crashed.float().mean().item(),
+        'median_error': median,
+        'reward': episodes.reward.mean().item(),
+    }
+
+
+def load_actor(run: Path) -> tuple[Task, Actor, dict[str, Any]]:
+    """Task, best actor and configuration of a run folder. Raises RunFolderError."""
+    config = read_config(run)
+    task = registry.task(config['task'])
+    env = make_env(task, 'analytic' if task.robot.model else config['engine'], 1, seed=0)
+    learner = Ppo(env, replace(PpoConfig(), **_tupled(config['ppo'])), 0)
+    state = load_state(run / 'best.pt')
+    try:
+        learner.actor.load_state_dict(state['actor'])
+    except (KeyError, RuntimeError) as error:
+        raise RunFolderError(
+            f'{run / "best.pt"} does not fit the task {task.id!r} as it is now: {error}. '
+            'Train again, or check out the revision in its config.json.'
+        ) from error
+    return task, learner.actor.eval(), config
+
+
+def _tupled(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+class _Progress:
+    """Progress bar with steps/s, reward, success and time left."""
+
+    def __init__(self, total: int, steps: int, quiet: bool) -> None:
+        from tqdm import tqdm
+
+        self._steps, self._last = steps, 0
+        self._bar = tqdm(
+            total=total * steps, unit='step', unit_scale=True, disable=quiet, desc='training'
+        )
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, iteration: int, reward: float, scores: dict[str, float]) -> None:
+        """Advance to `iteration`."""
+        notes = {'reward': f'{reward:.2f}'}
+        if scores:
+            notes |= {
+                'success': f'{scores["success"]:.1%}',
+                'error': f'{scores["median_error"]:.3f}',
+            }
+        self._bar.set_postfix(notes, refresh=False)
+        self._bar.update(iteration * self._steps - self._bar.n)

@@ -1,0 +1,72 @@
+"""Memory: what a policy carries from one control period to the next, explicitly, as a flat vector.
+
+A `Memory` is a row of low-pass filters and histories with names. Filters say in a few numbers what a long
+history says in many: two filtered actions that bracket the rotors' time constant tell the speed of the
+rotors, and a body rate less its filtered self is the torque that acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import math
+
+import torch
+
+from robot_rl.mdp.observations import concat
+
+
+@dataclass(frozen=True)
+class LowPass:
+    """First-order low-pass of a quantity of `size` components with `time_constant` [s]."""
+
+    quantity: str
+    size: int
+    time_constant: float
+
+
+@dataclass(frozen=True)
+class History:
+    """The last `length` values of a quantity of `size` components, oldest first."""
+
+    quantity: str
+    size: int
+    length: int
+
+
+class Memory:
+    """A layout of filters and histories over quantities that the task computes each period."""
+
+    def __init__(self, parts: Mapping[str, LowPass | History], control_dt: float) -> None:
+        """Lay `parts` side by side in their order."""
+        self._parts = dict(parts)
+        self._slices: dict[str, slice] = {}
+        self.size = 0
+        for name, part in self._parts.items():
+            width = part.size * (part.length if isinstance(part, History) else 1)
+            self._slices[name] = slice(self.size, self.size + width)
+            self.size += width
+        self._decay = {
+            name: math.exp(-control_dt / part.time_constant)
+            for name, part in self._parts.items()
+            if isinstance(part, LowPass)
+        }
+
+    def __call__(self, memory: torch.Tensor, name: str) -> torch.Tensor:
+        """Part `name` of `memory` (n, size)."""
+        return memory[:, self._slices[name]]
+
+    def all(self, memory: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
+        """Neighbouring parts `names` of `memory`, in one piece."""
+        return memory[:, self._slices[names[0]].start : self._slices[names[-1]].stop]
+
+    def update(self, memory: torch.Tensor, quantities: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Memory after one more period in which `quantities` were seen, each (n, size)."""
+        updated = []
+        for name, part in self._parts.items():
+            old, new = self(memory, name), quantities[part.quantity]
+            if isinstance(part, History):
+                updated += [old[:, part.size :], new]
+            else:
+                updated.append(torch.lerp(new, old, self._decay[name]))
+        return concat(updated)

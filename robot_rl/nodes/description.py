@@ -1,0 +1,101 @@
+"""Which processes make up a flight, as data: `ros2 launch` and `robot_rl run` both read this.
+
+Imports no ROS. A process runs `python3 -m robot_rl.nodes.<executable>`, which is also what the executable of that
+name in lib/robot_rl does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from robot_rl.assets import asset
+from robot_rl.errors import SpecError
+from robot_rl.spec.robot import Robot
+
+Value = bool | int | float | str | list[float] | list[str]
+"""What a ROS parameter can hold."""
+
+GOALS: dict[str, dict[str, Value]] = {
+    'hover': {'kind': 'hold'},
+    'figure_eight': {'kind': 'figure_eight'},
+    'lissajous': {'kind': 'lissajous'},
+}
+"""Goal by name to parameters of goal_node that differ from the parameter file."""
+GROUND_TRUTH = 'ground_truth/odom'
+
+
+@dataclass(frozen=True)
+class Process:
+    """One node in a process of its own."""
+
+    executable: str
+    """Module in robot_rl.nodes, and name in lib/robot_rl."""
+    parameters: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    """What differs from the parameter file."""
+    essential: bool = True
+    """Whether the others are stopped when it ends."""
+
+
+def parameter_file(robot: Robot) -> Path:
+    """Parameters of all nodes of one robot: launch/params/<robot>.yaml. Raises SpecError."""
+    return asset('launch', f'params/{robot.name}.yaml')
+
+
+def processes(
+    robot: Robot,
+    policy: Path,
+    *,
+    engine: str = 'analytic',
+    goal: str = 'hover',
+    goal_parameters: Mapping[str, Value] | None = None,
+    sim_parameters: Mapping[str, Value] | None = None,
+    level: str = 'motors',
+    record: Path | None = None,
+    report: Path | None = None,
+    use_sim_time: bool = False,
+) -> tuple[Process, ...]:
+    """Processes of a flight: the simulated robot, a goal, the policy, and a recorder if `record`.
+
+    Args:
+        robot: the robot that is simulated.
+        policy: the .onnx file.
+        engine: name of the engine; '' leaves the simulation out (a real robot is there).
+        goal: one of GOALS; '' leaves the goal out (somebody else sends it).
+        goal_parameters: more parameters of goal_node.
+        sim_parameters: more parameters of sim_node.
+        level: setpoint level that the policy commands.
+        record: a new .mcap file.
+        report: where policy_node writes its durations.
+        use_sim_time: whether time is that of /clock.
+
+    Raises:
+        SpecError: no such goal.
+    """
+    if goal and goal not in GOALS:
+        raise SpecError(f'No goal {goal!r}. Known: {", ".join(GOALS)}.')
+    setpoint = robot.setpoint(level)
+    clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
+    found: list[Process] = []
+    if engine:
+        simulation = {'robot': robot.name, 'engine': engine, 'level': level}
+        found.append(Process('sim_node', {**simulation, **(sim_parameters or {})}))
+    if goal:
+        wanted = {'robot': robot.name, **GOALS[goal], 'start_with': setpoint.topic}
+        found.append(Process('goal_node', {**wanted, **(goal_parameters or {}), **clock}))
+    flying: dict[str, Value] = {'robot': robot.name, 'policy': str(policy), 'autostart': True}
+    if report is not None:
+        flying['report'] = str(report)
+    found.append(Process('policy_node', {**flying, **clock}))
+    if record is not None:
+        topics = recorded_topics(robot, level, truth=bool(engine))
+        recording: dict[str, Value] = {'path': str(record), 'topics': list(topics)}
+        found.append(Process('recorder_node', {**recording, **clock}, essential=False))
+    return tuple(found)
+
+
+def recorded_topics(robot: Robot, level: str, *, truth: bool) -> Sequence[str]:
+    """Topics worth keeping: every input, the setpoint, diagnostics and, simulated, the truth."""
+    topics = [topic.name for topic in robot.topics] + [robot.setpoint(level).topic, '/diagnostics']
+    return [*topics, GROUND_TRUTH] if truth else topics

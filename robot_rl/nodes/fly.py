@@ -1,0 +1,242 @@
+"""A flight over ROS 2 from start to score: real processes, a recording, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.deploy.policy import contract_in
+from robot_rl.deploy.record import read
+from robot_rl.errors import FlightError
+from robot_rl.nodes.dds import confined, random_domain
+from robot_rl.nodes.description import GROUND_TRUTH, Value, parameter_file, processes
+from robot_rl.nodes.group import Group
+from robot_rl.nodes.run import require_rclpy, wait_for
+from robot_rl.spec import policy_file, registry
+from robot_rl.spec.robot import Robot
+
+Array = NDArray[np.float64]
+READY_S = 60.0
+"""[s] the nodes get to come up: a simulator may compile its kernels first."""
+
+
+@dataclass(frozen=True)
+class FlightResult:
+    """What one flight was like; errors against the goal at the same time, on the true state."""
+
+    goal: str
+    engine: str
+    error_rms: float
+    """[m] over the scored part."""
+    error_max: float
+    """[m] over the scored part."""
+    tilt_max: float
+    """[rad] over the whole flight."""
+    ticks: int
+    """Control periods."""
+    missed: int
+    """Deadlines without a control period."""
+    rate_hz: float
+    step_p50: float
+    """[us] signals to setpoint, in process."""
+    step_p99: float
+    """[us]"""
+    memory_mb: tuple[float, float]
+    """[MB] resident memory of policy_node, at the start of the flight and at its end."""
+    cpu: float
+    """Part of a core that policy_node used."""
+    reasons: tuple[str, ...]
+    """Why the robot did not do what was asked, in order; landing at the end is the last one."""
+    time: Array
+    """(n,) [s] since the policy was activated."""
+    position: Array
+    """(n, 3) [m] true position."""
+    goal_position: Array
+    """(n, 3) [m] asked for at that time."""
+    tilt: Array
+    """(n,) [rad]"""
+    scored: NDArray[np.bool_]
+    """(n,) the part that `error_rms` is about."""
+    setpoint_time: Array
+    """(m,) [s]"""
+    setpoints: Array
+    """(m, size) [SI] as sent."""
+    micros: Mapping[str, Array]
+    """Durations of every control period [us]: see nodes.traces."""
+    memory: Array
+    """(k, 2) [s, MB] resident memory of policy_node over the flight."""
+    recording: Path
+
+
+def fly(
+    policy: Path,
+    *,
+    engine: str = 'analytic',
+    goal: str = 'hover',
+    duration_s: float = 10.0,
+    out: Path,
+    settle_s: float = 4.0,
+    domain: int | None = None,
+    goal_parameters: Mapping[str, Value] | None = None,
+    sim_parameters: Mapping[str, Value] | None = None,
+) -> FlightResult:
+    """Fly a policy over ROS 2 for `duration_s` in real time and score the flight.
+
+    Args:
+        policy: the .onnx file.
+        engine: engine of the simulated robot.
+        goal: see nodes.description.GOALS.
+        duration_s: [s] from the activation of the policy.
+        out: new folder for the recording, logs and parameters.
+        settle_s: [s] at the start that are not scored: the delay and ramp of the goal.
+        domain: ROS_DOMAIN_ID; a random one keeps the flight to itself.
+        goal_parameters: more parameters of goal_node.
+        sim_parameters: more parameters of sim_node.
+
+    Raises:
+        FlightError: a node refused, died or never got ready, or the recording is empty.
+        RobotRLError: the policy cannot be read or a name is unknown.
+    """
+    require_rclpy()
+    contract = contract_in(policy_file.read(policy))
+    robot = registry.robot(contract.robot)
+    record, report = out / f'{goal}-{engine}.mcap', out / 'policy_node.json'
+    report.unlink(missing_ok=True)
+    described = processes(
+        robot,
+        policy.resolve(),
+        engine=engine,
+        goal=goal,
+        goal_parameters=goal_parameters,
+        sim_parameters=sim_parameters,
+        level=contract.level,
+        record=record.resolve(),
+        report=report.resolve(),
+    )
+    environment = confined(out, random_domain() if domain is None else domain)
+    with Group(described, parameter_file(robot), environment, out) as group:
+        wait_for(report, group, READY_S)
+        usage = _watch(group, duration_s)
+        codes = group.stop()
+    failed = {name: code for name, code in codes.items() if code}
+    if failed:
+        words = ' '.join(group.members[name].tail() for name in failed)
+        raise FlightError(f'Nodes ended with exit codes {failed}. {words}')
+    return _score(
+        robot, contract.level, record, report, usage, (goal, engine, settle_s, duration_s)
+    )
+
+
+def _watch(group: Group, seconds: float) -> Array:
+    """(k, 3) time [s], resident memory [MB] and CPU time [s] of policy_node, once a second."""
+    pid = group.members['policy_node'].popen.pid
+    start = time.monotonic()
+    rows = [(0.0, *_usage(pid))]
+    while (now := time.monotonic() - start) < seconds:
+        group.wait(min(1.0, seconds - now))
+        rows.append((time.monotonic() - start, *_usage(pid)))
+    return np.array(rows)
+
+
+def _usage(pid: int) -> tuple[float, float]:
+    """Resident memory [MB] and CPU time [s] of a process."""
+    process = Path(f'/proc/{pid}')
+    pages = int((process / 'statm').read_text().split()[1])
+    fields = (process / 'stat').read_text().rpartition(')')[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return pages * os.sysconf('SC_PAGE_SIZE') / 1e6, ticks / os.sysconf('SC_CLK_TCK')
+
+
+def _score(
+    robot: Robot,
+    level: str,
+    record: Path,
+    report: Path,
+    usage: Array,
+    about: tuple[str, str, float, float],
+) -> FlightResult:
+    goal, engine, settle_s, duration_s = about
+    said: dict[str, Any] = json.loads(report.read_text())
+    setpoint_topic = robot.setpoint(level).topic
+    rows = _decode(robot, level, record, said['activated_at'])
+    truth, goals, sent = (
+        rows[GROUND_TRUTH],
+        rows[robot.topic('goal_pos_w').name],
+        rows[setpoint_topic],
+    )
+    if not (len(truth) and len(goals) and len(sent)):
+        raise FlightError(f'The recording {record} lacks the truth, the goal or the setpoints.')
+    flown = truth[(truth[:, 0] >= 0.0) & (truth[:, 0] <= duration_s)]
+    moment, position, quat = flown[:, 0], flown[:, 1:4], flown[:, 4:8]
+    wanted = np.stack([np.interp(moment, goals[:, 0], goals[:, i]) for i in (1, 2, 3)], axis=1)
+    tilt = np.arccos(np.clip(1.0 - 2.0 * (quat[:, 1] ** 2 + quat[:, 2] ** 2), -1.0, 1.0))
+    scored = moment >= settle_s
+    error = np.linalg.norm(position - wanted, axis=1)[scored]
+    if not len(error):
+        raise FlightError(
+            f'A flight of {duration_s:g} s has nothing to score after {settle_s:g} s.'
+        )
+    return FlightResult(
+        goal=goal,
+        engine=engine,
+        error_rms=float(np.sqrt(np.mean(error**2))),
+        error_max=float(error.max()),
+        tilt_max=float(tilt.max()),
+        ticks=said['ticks'],
+        missed=said['missed_deadlines'],
+        rate_hz=said['rate_hz'],
+        step_p50=float(np.percentile(said['micros']['step'], 50)),
+        step_p99=float(np.percentile(said['micros']['step'], 99)),
+        memory_mb=(float(usage[0, 1]), float(usage[-1, 1])),
+        cpu=float((usage[-1, 2] - usage[0, 2]) / (usage[-1, 0] - usage[0, 0])),
+        reasons=tuple(said['reasons']),
+        time=moment,
+        position=position,
+        goal_position=wanted,
+        tilt=tilt,
+        scored=scored,
+        setpoint_time=sent[:, 0],
+        setpoints=sent[:, 1:],
+        micros={name: np.array(values) for name, values in said['micros'].items()},
+        memory=usage[:, :2],
+        recording=record,
+    )
+
+
+def _decode(robot: Robot, level: str, record: Path, start: float) -> dict[str, Array]:
+    """Topic to rows (time since `start` [s], values): truth, goal and setpoint of a recording."""
+    from rclpy.serialization import deserialize_message
+
+    from robot_rl.nodes.messages import DECODERS, message_type, stamp_of
+    from robot_rl.nodes.setpoints import codec
+    from robot_rl.spec.signal import VOCABULARY
+
+    setpoint = robot.setpoint(level)
+    goal = robot.topic('goal_pos_w').name
+    arrays = {name: np.zeros(signal.size) for name, signal in VOCABULARY.items()}
+    values = np.zeros(setpoint.size)
+    columns = {
+        GROUND_TRUTH: (arrays['base_pos_w'], arrays['base_quat_w']),
+        goal: (arrays['goal_pos_w'],),
+        setpoint.topic: (values,),
+    }
+    rows: dict[str, list[Array]] = {name: [] for name in columns}
+    for recorded in read(record):
+        name = recorded.topic.lstrip('/')
+        if name not in columns:
+            continue
+        message = deserialize_message(recorded.data, message_type(recorded.ros_type))
+        if name == setpoint.topic:
+            codec(recorded.ros_type).read(message, robot, setpoint, values)
+        else:
+            DECODERS[recorded.ros_type].decode(message, robot, arrays)
+        rows[name].append(np.concatenate(([stamp_of(message) - start], *columns[name])))
+    return {name: np.array(items) for name, items in rows.items()}

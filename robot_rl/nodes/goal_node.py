@@ -1,0 +1,115 @@
+"""Publishes a goal: a point, a figure eight or a Lissajous curve, with its velocity and acceleration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import math
+import sys
+from typing import Any
+
+from rclpy.node import Node
+
+from robot_rl.errors import SpecError, UnknownNameError
+from robot_rl.nodes.messages import ENCODERS, message_type, set_stamp
+from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
+from robot_rl.nodes.process import Stop, executor_of, serve
+from robot_rl.nodes.qos import profile, quality
+from robot_rl.nodes.rhythm import Rhythm, Stopped
+from robot_rl.nodes.subscriptions import TakenByHand
+from robot_rl.spec import registry
+from robot_rl.spec.curves import Curve, figure_eight, hold, lissajous
+
+KINDS = ('hold', 'figure_eight', 'lissajous')
+
+
+def _curve(parameters: Parameters) -> Curve:
+    """Build the curve from parameters. Raises UnknownNameError or SpecError."""
+    kind = parameters.get('kind', 'hold')
+    x, y, z = parameters.floats('centre', (0.0, 0.0, 1.0))
+    speed, ramp_s = parameters.get('speed', 1.0), parameters.get('ramp_s', 2.0)
+    length, width = parameters.get('length', 1.0), parameters.get('width', 0.5)
+    a, b, c = parameters.floats('amplitude', (1.0, 0.5, 0.2))
+    ratio = parameters.floats('ratio', (1.0, 2.0, 3.0))
+    if kind == 'hold':
+        return hold((x, y, z))
+    if kind == 'figure_eight':
+        return figure_eight((x, y, z), speed, length=length, width=width, ramp_s=ramp_s)
+    if kind == 'lissajous':
+        k, m, n = (round(v) for v in ratio)
+        return lissajous((x, y, z), (a, b, c), (k, m, n), speed, ramp_s=ramp_s)
+    raise UnknownNameError('goal', kind, KINDS)
+
+
+class GoalNode(Node):
+    """Parameters: `robot`, `kind`, `centre`, `speed`, `ramp_s`, `rate_hz`, `delay_s`, `start_with`, the shape.
+
+    The curve starts `delay_s` after the first message on the topic `start_with`, or after the start of the node
+    if that is empty; until then the goal stands at the curve's start.
+    """
+
+    def __init__(self) -> None:
+        """Read the parameters and make the publisher."""
+        super().__init__('goal_node', **NODE_OPTIONS)
+        parameters = Parameters(self)
+        self._robot = registry.robot(parameters.get('robot', 'crazyflie'))
+        topic = self._robot.topic('goal_pos_w')
+        name = parameters.get('goal_topic', topic.name)
+        self._curve = _curve(parameters)
+        self._rate = parameters.get('rate_hz', 100.0)
+        self._delay = parameters.get('delay_s', 2.0)
+        self._start_with = parameters.get('start_with', '')
+        qos = parameters.quality('goal', 'goal')
+        parameters.finish()
+        if not self._rate > 0.0:
+            raise SpecError(f"Parameter 'rate_hz' of the goal must be positive, got {self._rate}.")
+        self._message = message_type(topic.message)()
+        self._encode = ENCODERS[topic.message]
+        self._publisher = self.create_publisher(type(self._message), name, profile(qos))
+        self._waiting_for: Any = None
+
+    def run(self, stop: Stop) -> int:
+        """Publish until stopped."""
+        rhythm = Rhythm(self, executor_of(self), 1.0 / self._rate, lambda: bool(stop))
+        start = math.inf
+        try:
+            while True:
+                rhythm.wait()
+                now = rhythm.now()
+                if start == math.inf and self._may_start(rhythm.pacer.ticks):
+                    start = now + self._delay
+                self._publish(now - start, now + rhythm.ros_offset())
+        except Stopped:
+            return 0
+
+    def _may_start(self, tick: int) -> bool:
+        """Whether the robot is being driven: the first message on `start_with` has come."""
+        if not self._start_with:
+            return True
+        if self._waiting_for is not None:
+            return TakenByHand.take(self._waiting_for) is not None
+        name = self.resolve_topic_name(self._start_with)
+        if tick % 20 == 0 and name in (types := dict(self.get_topic_names_and_types())):
+            self._waiting_for = TakenByHand().subscribe(
+                self, message_type(types[name][0]), name, profile(quality('sensor')), raw=True
+            )
+        return False
+
+    def _publish(self, time: float, ros_time: float) -> None:
+        position, velocity, acceleration = self._curve(time if math.isfinite(time) else -1.0)
+        signals = {
+            'goal_pos_w': position,
+            'goal_lin_vel_w': velocity,
+            'goal_lin_acc_w': acceleration,
+        }
+        self._encode(self._message, self._robot, signals)
+        set_stamp(self._message, ros_time)
+        self._publisher.publish(self._message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the process."""
+    return serve(GoalNode, argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

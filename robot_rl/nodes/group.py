@@ -1,0 +1,141 @@
+"""A group of processes that live and die together; knows no ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import ctypes
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import IO
+
+import robot_rl
+from robot_rl.errors import FlightError
+from robot_rl.nodes.description import Process
+
+GRACE_S = 8.0
+"""[s] between asking a process to end (SIGINT) and killing it; a robot may land in the meantime."""
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Member:
+    """A process of the group."""
+
+    description: Process
+    popen: subprocess.Popen[bytes]
+    log: Path | None
+    """Its output, if that does not go to the terminal."""
+
+    def tail(self, lines: int = 6) -> str:
+        """Last lines of its output."""
+        if self.log is None:
+            return ''
+        return ' '.join(self.log.read_text(errors='replace').splitlines()[-lines:])
+
+
+class Group:
+    """Starts processes, watches them, and stops all of them, whatever happens."""
+
+    def __init__(
+        self,
+        processes: Sequence[Process],
+        parameter_file: Path,
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        to_terminal: bool = False,
+    ) -> None:
+        """Prepare; parameters and, unless `to_terminal`, output of each process go to `folder`."""
+        self._processes, self._parameter_file = processes, parameter_file
+        self._folder, self._to_terminal = folder, to_terminal
+        self._environment = dict(environment)
+        # The package may be neither installed nor in the working directory of a child.
+        paths = [
+            str(Path(robot_rl.__file__).resolve().parents[1]),
+            environment.get('PYTHONPATH', ''),
+        ]
+        self._environment['PYTHONPATH'] = os.pathsep.join(path for path in paths if path)
+        self._environment.setdefault('ROS_LOG_DIR', str(folder / 'ros'))
+        self.members: dict[str, Member] = {}
+        """Executable to process."""
+
+    def __enter__(self) -> Group:
+        try:
+            for process in self._processes:
+                self.members[process.executable] = self._start(process)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self, process: Process) -> Member:
+        name = process.executable
+        self._folder.mkdir(parents=True, exist_ok=True)
+        own = self._folder / f'{name}.yaml'
+        # JSON is YAML: no need of a package to write parameters.
+        own.write_text(json.dumps({name: {'ros__parameters': dict(process.parameters)}}))
+        files = ['--params-file', str(self._parameter_file), '--params-file', str(own)]
+        command = [sys.executable, '-m', f'robot_rl.nodes.{name}', '--ros-args', *files]
+        log = None if self._to_terminal else self._folder / f'{name}.log'
+        output: IO[bytes] | None = log.open('wb') if log else None
+        try:
+            popen = subprocess.Popen(
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                start_new_session=True,  # Ctrl-C reaches us alone; we pass it on once
+                preexec_fn=_end_with_parent if sys.platform == 'linux' else None,
+            )
+        finally:
+            if output is not None:
+                output.close()
+        return Member(process, popen, log)
+
+    def check(self) -> None:
+        """Raise FlightError, with its last words, if an essential process has ended."""
+        for name, member in self.members.items():
+            code = member.popen.poll()
+            if code is not None and member.description.essential:
+                raise FlightError(f'{name} ended with exit code {code}. {member.tail()}')
+
+    def wait(self, seconds: float = float('inf')) -> None:
+        """Watch for `seconds`. Raises FlightError when an essential process ends."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0.0:
+            self.check()
+            time.sleep(min(0.1, left))
+
+    def stop(self) -> dict[str, int]:
+        """Ask the policy to end first, then the others; kill what stays. Returns the exit codes."""
+        first = [n for n in self.members if n == 'policy_node']
+        self._stop(first)
+        self._stop([n for n in self.members if n not in first])
+        return {name: member.popen.wait() for name, member in self.members.items()}
+
+    def _stop(self, names: Sequence[str]) -> None:
+        alive = [self.members[n].popen for n in names if self.members[n].popen.poll() is None]
+        for popen in alive:
+            popen.send_signal(signal.SIGINT)
+        end = time.monotonic() + GRACE_S
+        for popen in alive:
+            try:
+                popen.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                popen.kill()
+                popen.wait()
+
+
+def _end_with_parent() -> None:
+    """Have the kernel ask this process to end if its parent dies, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

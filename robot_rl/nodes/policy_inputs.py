@@ -1,0 +1,190 @@
+"""From topics to the controller: subscribe, take the newest message, decode, hand over with its age."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+import time
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+
+from robot_rl.deploy.controller import Controller
+from robot_rl.deploy.watchdog import Source
+from robot_rl.errors import MessageError
+from robot_rl.nodes.messages import Decoder, Values, decoder, message_type, stamp_of
+from robot_rl.nodes.parameters import Parameters
+from robot_rl.nodes.qos import Quality, profile
+from robot_rl.nodes.subscriptions import TakenByHand
+from robot_rl.spec.robot import Robot, Topic
+from robot_rl.spec.signal import VOCABULARY
+
+RATE_TOLERANCE = 0.9
+"""A topic must come at this part of the rate that the policy needs: jitter is none of its faults."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """How one topic of the robot is listened to."""
+
+    topic: Topic
+    """As the robot declares it; `name` and `message` may be overridden by parameters."""
+    name: str
+    message: str
+    quality: Quality
+
+    @staticmethod
+    def read(parameters: Parameters, topic: Topic) -> Route:
+        """Read `topics.<name>`, `messages.<name>` and `qos.<name>.*`."""
+        purpose = 'sensor' if topic.rate_hz > 0.0 else 'goal'
+        return Route(
+            topic,
+            parameters.get(f'topics.{topic.name}', topic.name),
+            parameters.get(f'messages.{topic.name}', topic.message),
+            parameters.quality(topic.name, purpose),
+        )
+
+
+@dataclass
+class _Input:
+    """A route with its subscription and the arrays its messages are decoded into."""
+
+    route: Route
+    decoder: Decoder
+    subscription: Any
+    arrays: dict[str, Values]
+    sources: tuple[Source, ...]
+    """Signals of this topic that the controller wants."""
+    stamps: deque[float] = field(default_factory=lambda: deque[float](maxlen=200))
+    """[s] header stamps of the newest messages, while a rate is measured."""
+    arrived: float = 0.0
+    """[s] when the newest message was taken, on the monotonic clock."""
+    stamp: float = 0.0
+    """[s] its time of measurement, on the controller's clock."""
+
+
+class PolicyInputs:
+    """All topics of one robot that its controller listens to."""
+
+    def __init__(
+        self, node: Node, robot: Robot, controller: Controller, routes: list[Route]
+    ) -> None:
+        """Subscribe. Raises MessageError or MissingPackageError for a type that cannot be read."""
+        self._node, self._robot, self._controller = node, robot, controller
+        self._hand = TakenByHand()
+        self._complaints: dict[str, float] = {}
+        self._inputs = [item for route in routes if (item := self._open(route)) is not None]
+
+    def _open(self, route: Route) -> _Input | None:
+        wanted = self._controller.inputs.sources
+        sources = tuple(wanted[name] for name in route.topic.signals if name in wanted)
+        if not sources:
+            return None
+        reader = decoder(route.message)
+        lacking = [s.signal.name for s in sources if s.signal.name not in reader.signals]
+        if lacking:
+            raise MessageError(
+                f'The topic {route.name!r} must supply {lacking[0]!r}, which {route.message} lacks.'
+            )
+        qos = profile(route.quality)
+        kind = message_type(route.message)
+        arrays = {name: np.zeros(VOCABULARY[name].size) for name in reader.signals}
+        subscription = self._hand.subscribe(
+            self._node, kind, route.name, qos, raw=reader.parse is not None
+        )
+        return _Input(route, reader, subscription, arrays, sources)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for item in self._inputs:
+            self._node.destroy_subscription(item.subscription)
+        self._inputs = []
+
+    def take(self, now: float, ros_offset: float) -> bool:
+        """Feed the newest message of every topic. Returns whether a measurement came.
+
+        Args:
+            now: [s] the controller's clock.
+            ros_offset: [s] ROS time minus that clock.
+        """
+        measured = False
+        for item in self._inputs:
+            message = TakenByHand.newest(item.subscription)
+            if message is not None:
+                self._feed(item, message, now, ros_offset)
+                measured = measured or item.route.topic.rate_hz > 0.0
+        return measured
+
+    def _feed(self, item: _Input, message: Any, now: float, ros_offset: float) -> None:
+        item.arrived = time.perf_counter()
+        try:
+            if item.decoder.parse is not None:
+                stamp = item.decoder.parse(message, self._robot, item.arrays)
+            else:
+                stamp = stamp_of(message)
+                item.decoder.decode(message, self._robot, item.arrays)
+            stamp = self._stamp(item, stamp, now, ros_offset)
+        except MessageError as error:
+            self._refuse(item, str(error))
+            return
+        item.stamp = stamp
+        for source in item.sources:
+            name = source.signal.name
+            if not self._controller.feed(name, item.arrays[name], stamp):
+                self._complain(item, source.refusal)
+
+    def _stamp(self, item: _Input, stamp: float, now: float, ros_offset: float) -> float:
+        """[s] time of measurement on the controller's clock, from a header stamp in ROS time."""
+        item.stamps.append(stamp)
+        if stamp == 0.0:
+            if item.route.topic.rate_hz == 0.0:
+                return now  # a goal typed by hand
+            raise MessageError(f'a message on {item.route.name!r} has no time in its header stamp')
+        return stamp - ros_offset
+
+    def _refuse(self, item: _Input, text: str) -> None:
+        for source in item.sources:
+            source.refusal = text
+            source.refused += 1
+        self._complain(item, text)
+
+    def _complain(self, item: _Input, text: str) -> None:
+        """Log a refusal, at most once a second and topic."""
+        moment = time.perf_counter()
+        if moment - self._complaints.get(item.route.name, -1.0) >= 1.0:
+            self._complaints[item.route.name] = moment
+            self._node.get_logger().warning(f'A message on {item.route.name} was refused: {text}')
+
+    def age(self, now: float) -> float:
+        """[s] age of the oldest measurement in use."""
+        stamps = [i.stamp for i in self._inputs if i.route.topic.rate_hz > 0.0]
+        return now - min(stamps, default=now)
+
+    def forget_rates(self) -> None:
+        """Start to measure rates."""
+        for item in self._inputs:
+            item.stamps.clear()
+
+    def slow(self, control_dt: float) -> list[str]:
+        """Say, a sentence each, which sensor topics come less often than the policy runs."""
+        found = []
+        for item in self._inputs:
+            topic = item.route.topic
+            if topic.rate_hz == 0.0:
+                continue
+            needed = 1.0 / control_dt
+            rate = _rate(item.stamps)
+            if rate < RATE_TOLERANCE * needed:
+                found.append(
+                    f'{item.route.name} comes at {rate:.1f} Hz, the policy needs {needed:g} Hz'
+                )
+        return found
+
+
+def _rate(stamps: deque[float]) -> float:
+    """[Hz] mean rate of different stamps; 0 where there are fewer than three."""
+    distinct = sorted(set(stamps))
+    if len(distinct) < 3:
+        return 0.0
+    return (len(distinct) - 1) / (distinct[-1] - distinct[0])

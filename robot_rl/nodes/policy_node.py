@@ -1,0 +1,442 @@
+"""Flies one policy on one robot: a lifecycle node with a control loop of its own.
+
+configure   loads the policy file, runs its self-test, and refuses what does not fit the robot.
+activate    refuses while a sensor is missing, stale or too slow, or another node drives the robot.
+active      every control period: newest messages, controller, publish. ROS is served in between.
+deactivate  runs the robot's safe action to its end, as does the end of the process.
+
+Services `~/takeover` (SetBool) and `~/reset` (Trigger, after a fault or an emergency stop); topics
+`~/takeover_setpoint` (the robot's setpoint message) and `estop` (Bool). Parameters: see `Settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import gc
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import SetBool, Trigger
+
+from robot_rl.deploy.controller import Controller
+from robot_rl.deploy.modes import SAFE_MODES, Mode
+from robot_rl.deploy.policy import Policy
+from robot_rl.errors import ContractError, FlightError, RobotRLError, SpecError
+from robot_rl.nodes.diagnostics import diagnostic_array
+from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
+from robot_rl.nodes.policy_inputs import PolicyInputs, Route
+from robot_rl.nodes.policy_output import Output
+from robot_rl.nodes.policy_override import Override
+from robot_rl.nodes.process import SPIN_S, Stop, executor_of, serve
+from robot_rl.nodes.qos import Quality, profile
+from robot_rl.nodes.rhythm import Rhythm, Stopped
+from robot_rl.nodes.traces import Traces, write_json
+from robot_rl.spec import registry
+from robot_rl.spec.robot import Robot
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+LANDING_S = 5.0
+"""[s] longest time that the safe action gets when the process is asked to end."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Parameters of the node, beside `topics.*`, `messages.*` and `qos.*` of each topic."""
+
+    policy: Path
+    """The .onnx file."""
+    robot: Robot
+    setpoint_topic: str
+    """'' for the one the robot declares."""
+    setpoint_message: str
+    """'' for the one the robot declares."""
+    autostart: bool
+    """Configure and activate without a lifecycle manager, and end if that is refused."""
+    patience_s: float
+    """[s] how long autostart waits for sensors and a goal."""
+    rate_window_s: float
+    """[s] over which the rate of the sensors is measured before activation."""
+    phase_s: float
+    """[s] from the arrival of a measurement to the deadline: the loop runs in step with the sensor."""
+    diagnostics_hz: float
+    report: Path | None
+    """JSON file for durations and counts, written on activation and at the end."""
+    routes: list[Route]
+    setpoint_quality: Quality
+
+    @staticmethod
+    def read(parameters: Parameters) -> Settings:
+        """Read and check them. Raises SpecError or UnknownNameError."""
+        policy, report = parameters.get('policy', ''), parameters.get('report', '')
+        robot = registry.robot(parameters.get('robot', 'crazyflie'))
+        settings = Settings(
+            policy=Path(policy).expanduser(),
+            robot=robot,
+            setpoint_topic=parameters.get('setpoint_topic', ''),
+            setpoint_message=parameters.get('setpoint_message', ''),
+            autostart=parameters.get('autostart', False),
+            patience_s=parameters.get('patience_s', 30.0),
+            rate_window_s=parameters.get('rate_window_s', 0.5),
+            phase_s=parameters.get('phase_s', 0.001),
+            diagnostics_hz=parameters.get('diagnostics_hz', 1.0),
+            report=Path(report).expanduser() if report else None,
+            routes=[Route.read(parameters, topic) for topic in robot.topics],
+            setpoint_quality=parameters.quality('setpoint', 'setpoint'),
+        )
+        parameters.finish()
+        if not policy:
+            raise SpecError("The node 'policy_node' needs the parameter 'policy', an .onnx file.")
+        if not (settings.rate_window_s > 0.0 and settings.diagnostics_hz > 0.0):
+            raise SpecError(
+                "'rate_window_s' and 'diagnostics_hz' of 'policy_node' must be positive."
+            )
+        return settings
+
+
+class PolicyNode(LifecycleNode):
+    """See the module."""
+
+    def __init__(self) -> None:
+        """Read the parameters; the policy is loaded by configure."""
+        super().__init__('policy_node', **NODE_OPTIONS)
+        self._settings = Settings.read(Parameters(self))
+        self._executor_used = executor_of(self)
+        self._stop = Stop()
+        self._traces = Traces()
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._next_diagnostics = 0.0
+        self._mode = Mode.IDLE
+        self._reasons: list[str] = []
+        self._refusal: RobotRLError | None = None
+        self._controller: Controller | None = None
+        self._driving = False
+        self._landing_until = 0.0
+        self._activated_at = 0.0
+        self.create_service(SetBool, '~/takeover', self._on_takeover)
+        self.create_service(Trigger, '~/reset', self._on_reset)
+
+    # Lifecycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the policy and connect; FAILURE, with the reason in the log, if it does not fit."""
+        return self._guarded(self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let the policy drive; FAILURE, with the reason in the log, while something is missing."""
+        return self._guarded(self._activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run the safe action to its end."""
+        return self._guarded(lambda: self._land('deactivated'))
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the policy."""
+        return self._guarded(self._disconnect)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run the safe action to its end and forget the policy."""
+        self._stop.count = max(1, self._stop.count)
+        return self._guarded(lambda: self._land('shut down'))
+
+    def _guarded(self, work: Callable[[], None]) -> TransitionCallbackReturn:
+        """Do the work of a transition; an error the user can mend is a FAILURE and goes to the log."""
+        self._refusal = None
+        try:
+            work()
+        except RobotRLError as error:
+            self._refusal = error
+            self.get_logger().error(str(error))
+            return FAILURE
+        except Stopped:
+            return FAILURE
+        return SUCCESS
+
+    def _configure(self) -> None:
+        settings = self._settings
+        policy = Policy.load(settings.policy)
+        controller = Controller(settings.robot, policy)
+        controller.configure()
+        contract = policy.contract
+        setpoint = settings.robot.setpoint(contract.level)
+        self._output = Output(
+            self,
+            settings.robot,
+            setpoint,
+            settings.setpoint_topic,
+            settings.setpoint_message,
+            profile(settings.setpoint_quality),
+        )
+        self._override = Override(self, settings.robot, self._output, controller)
+        self._inputs = PolicyInputs(self, settings.robot, controller, settings.routes)
+        self._rhythm = Rhythm(self, self._executor_used, contract.control_dt, self._ended)
+        self._controller = controller
+        self.get_logger().info(
+            f'{settings.policy.name}: {contract.task}, {1.0 / contract.control_dt:g} Hz, self-test passed.'
+        )
+
+    def _disconnect(self) -> None:
+        if self._controller is not None:
+            self._inputs.close()
+            self._override.close()
+            self._output.close()
+            self._controller.cleanup()
+            self._controller = None
+
+    def _activate(self) -> None:
+        """Raise ContractError for what will not pass by itself, FlightError for what may."""
+        controller, settings = self._require(), self._settings
+        others = self._output.others()
+        if others:
+            raise ContractError(
+                f'{self._output.topic} already has a publisher: {", ".join(others)}. Two nodes must not '
+                'drive one robot; stop the other one first.'
+            )
+        self._inputs.forget_rates()
+        self._listen(settings.rate_window_s)
+        slow = self._inputs.slow(controller.policy.contract.control_dt)
+        now = self._await_measurement()
+        if controller.mode is Mode.FAULT:
+            raise FlightError(
+                f'Not activated: a fault is latched ({controller.reason}). Call ~/reset.'
+            )
+        if self._override.stopped:
+            raise FlightError('Not activated: the emergency stop is pressed.')
+        problems = controller.inputs.problems(now)
+        if problems or slow:
+            raise FlightError('Not activated: ' + '; '.join(problems + slow) + '.')
+        if not controller.activate(now):
+            raise FlightError(controller.reason[:1].upper() + controller.reason[1:] + '.')
+        self._activated_at = now + self._rhythm.ros_offset()
+        self._write_report()
+        gc.collect()
+        gc.freeze()  # what exists now is never looked at again by the collector
+        if not self._rhythm.simulated:
+            self._await_measurement()
+            time.sleep(settings.phase_s)
+        self._rhythm.pacer.reset()
+        self._rhythm.pacer.wait()  # returns at once: this is where the deadlines are counted from
+        self._driving = True
+
+    def _require(self) -> Controller:
+        if self._controller is None:
+            raise FlightError('The node is not configured.')
+        return self._controller
+
+    def _listen(self, seconds: float) -> None:
+        """Take messages for a while, often enough to miss none."""
+        end = time.perf_counter() + seconds
+        nap = 0.25 * self._require().policy.contract.control_dt
+        while time.perf_counter() < end and not self._stop:
+            self._take()
+            time.sleep(nap)
+
+    def _await_measurement(self) -> float:
+        """Wait for a measurement to arrive, at most two control periods; returns the time."""
+        end = time.perf_counter() + 2.0 * self._require().policy.contract.control_dt
+        while not self._take() and time.perf_counter() < end:
+            time.sleep(0.0001)
+        return self._rhythm.now()
+
+    def _take(self) -> bool:
+        now, offset = self._rhythm.now(), self._rhythm.ros_offset()
+        self._override.take(now, offset)
+        return self._inputs.take(now, offset)
+
+    # The loop
+
+    def run(self, stop: Stop) -> int:
+        """Work until asked to stop; the robot's safe action is the last thing sent."""
+        self._stop = stop
+        try:
+            if self._settings.autostart:
+                self._start()
+            while not stop:
+                if self._engaged:
+                    self._try_tick()
+                else:
+                    self._idle()
+            self._land('the node was asked to end')
+        finally:
+            if self._engaged:  # a defect of ours: the robot is not left with the last setpoint
+                self._output.publish_last_stage(self._rhythm.now() + self._rhythm.ros_offset())
+        self._write_report(final=True)
+        return 0
+
+    def _start(self) -> None:
+        """Configure and activate. Raises the refusal, FlightError when patience is at its end."""
+        if self.trigger_configure() != SUCCESS:
+            raise self._refusal or FlightError('The policy could not be configured.')
+        end, said = time.perf_counter() + self._settings.patience_s, ''
+        while not self._stop:
+            try:
+                self._probe()
+            except FlightError as error:
+                if str(error) != said:
+                    said = str(error)
+                    self.get_logger().info(f'Waiting. {said}')
+                if time.perf_counter() > end:
+                    raise
+                self._idle()
+                continue
+            if self.trigger_activate() == SUCCESS:
+                return
+            if not isinstance(self._refusal, FlightError) or time.perf_counter() > end:
+                raise self._refusal or FlightError('The policy could not be activated.')
+
+    def _probe(self) -> None:
+        """Raise FlightError while an input is missing: no transition is worth trying yet."""
+        self._take()
+        problems = self._require().inputs.problems(self._rhythm.now())
+        if problems:
+            raise FlightError(
+                'Not activated: ' + '; '.join(p.split(' is ')[0] for p in problems) + '.'
+            )
+
+    @property
+    def _engaged(self) -> bool:
+        return self._controller is not None and self._controller.mode not in (
+            Mode.IDLE,
+            Mode.READY,
+        )
+
+    def _idle(self) -> None:
+        """Nothing to control: serve ROS, keep the inputs fresh, report."""
+        self._executor_used.spin_once(timeout_sec=0.2 * SPIN_S)
+        if self._controller is not None:
+            self._take()
+        if time.perf_counter() >= self._next_diagnostics:
+            self._publish_diagnostics()
+
+    def _try_tick(self) -> None:
+        try:
+            self._tick(serve=True)
+        except Stopped:
+            return
+        if not self._engaged and self._driving:
+            self.trigger_deactivate()  # a reset or a human's silence has brought the robot to rest
+
+    def _tick(self, *, serve: bool) -> None:
+        """One control period."""
+        controller, rhythm = self._require(), self._rhythm
+        rhythm.wait(serve=serve)
+        woken = time.perf_counter()
+        now = rhythm.now()
+        late = now - (rhythm.pacer.deadline - rhythm.pacer.dt)
+        self._override.take(now, rhythm.ros_offset())
+        self._inputs.take(now, rhythm.ros_offset())
+        before = time.perf_counter()
+        command = controller.tick(now)
+        after = time.perf_counter()
+        if command.publish:
+            self._output.publish(command.setpoint, now + rhythm.ros_offset())
+        done = time.perf_counter()
+        controller.measure()
+        self._traces.push(after - before, done - woken, late, self._inputs.age(now))
+        if command.mode is not self._mode:
+            self._on_mode(command.mode, command.reason)
+        if done >= self._next_diagnostics:
+            self._publish_diagnostics()
+
+    def _land(self, reason: str) -> None:
+        """Stop the policy and publish the safe action to its end, or for LANDING_S."""
+        self._driving = False
+        controller = self._controller
+        if controller is None or not self._engaged:
+            return
+        controller.reset(self._rhythm.now())  # a fault's safe action is finished like any other
+        controller.deactivate(self._rhythm.now(), reason)
+        self._landing_until = time.perf_counter() + LANDING_S
+        try:
+            while self._engaged:
+                self._tick(serve=False)
+        except Stopped:  # asked twice, or time does not pass: the end of the safe action at once
+            self._output.publish_last_stage(self._rhythm.now() + self._rhythm.ros_offset())
+        self._landing_until = 0.0
+
+    def _ended(self) -> bool:
+        """Whether a wait of the loop must end: asked to stop while flying, twice while landing."""
+        if not self._landing_until:
+            return bool(self._stop)
+        return self._stop.count > 1 or time.perf_counter() > self._landing_until
+
+    # Reporting
+
+    def _on_mode(self, mode: Mode, reason: str) -> None:
+        """Log and report a change of mode; it happens after the setpoint is out."""
+        self._mode = mode
+        text = f'{mode.value}: {reason}' if reason else mode.value
+        if reason:
+            self._reasons = [*self._reasons[-99:], text]
+        if mode in SAFE_MODES:  # two lines: rclpy allows one severity a line
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().info(text)
+        self._publish_diagnostics()
+
+    def _publish_diagnostics(self) -> None:
+        self._next_diagnostics = time.perf_counter() + 1.0 / self._settings.diagnostics_hz
+        controller = self._controller
+        content: dict[str, Any] = {'mode': 'idle', 'reason': str(self._refusal or '')}
+        warnings: list[str] = []
+        if controller is not None:
+            content = controller.diagnostics()
+            if others := self._output.others():
+                warnings = [f'another publisher on {self._output.topic}: {", ".join(others)}']
+        message = diagnostic_array(self.get_name(), self._settings.robot.name, content, warnings)
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def _write_report(self, *, final: bool = False) -> None:
+        """Write the report, if one is wanted; never while the robot is being driven."""
+        if self._settings.report is None or self._controller is None:
+            return
+        content = self._controller.diagnostics()
+        content['reasons'] = self._reasons
+        content['final'] = final
+        content['activated_at'] = self._activated_at
+        if final:
+            content['micros'] = self._traces.micros()
+        write_json(self._settings.report, content)
+
+    # Services
+
+    def _on_takeover(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        controller = self._controller
+        if controller is None:
+            response.success, response.message = False, 'not configured'
+            return response
+        now = self._rhythm.now()
+        if request.data:
+            response.success = bool(controller.take_over(now))
+        else:
+            controller.release(now)
+            response.success = controller.mode is not Mode.TAKEOVER
+        response.message = controller.reason or controller.mode.value
+        return response
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        controller = self._controller
+        if controller is None or controller.mode is not Mode.FAULT:
+            response.success, response.message = False, 'there is no fault to reset'
+        elif self._override.stopped:
+            response.success, response.message = False, 'the emergency stop is still pressed'
+        else:
+            controller.reset(self._rhythm.now())
+            response.success, response.message = True, 'landing, then ready'
+        return response
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the process."""
+    return serve(PolicyNode, argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

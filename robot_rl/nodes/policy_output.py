@@ -1,0 +1,73 @@
+"""The one way out of the policy node: a setpoint on the robot's topic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+
+from robot_rl.nodes.messages import set_stamp
+from robot_rl.nodes.setpoints import codec
+from robot_rl.spec.robot import Robot, Setpoint
+
+
+class Output:
+    """Publishes setpoints in one message that is filled in anew each time."""
+
+    def __init__(
+        self,
+        node: Node,
+        robot: Robot,
+        setpoint: Setpoint,
+        topic: str,
+        message: str,
+        qos: QoSProfile,
+    ) -> None:
+        """Make the publisher; `topic` and `message` '' stand for what the robot declares.
+
+        Raises:
+            MessageError: no setpoint can be sent as `message`.
+            MissingPackageError: the package of `message` is not installed.
+        """
+        self.setpoint = replace(
+            setpoint, topic=topic or setpoint.topic, message=message or setpoint.message
+        )
+        self._node = node
+        self.codec = codec(self.setpoint.message)
+        self._message: Any = self.codec.create(robot, self.setpoint)
+        self.kind = type(self._message)
+        self._publisher = node.create_publisher(self.kind, self.setpoint.topic, qos)
+        self.topic: str = self._publisher.topic_name
+        """Name in full."""
+
+    def publish(self, values: NDArray[np.float64], ros_time: float) -> None:
+        """Send `values` (size,) [SI], stamped `ros_time` [s]."""
+        self.codec.write(self._message, self.setpoint, values)
+        if self.codec.stamped:
+            set_stamp(self._message, ros_time)
+        else:
+            self._message.timestamp = int(ros_time * 1e6)
+        self._publisher.publish(self._message)
+
+    def publish_last_stage(self, ros_time: float) -> None:
+        """Send the last stage of the safe action."""
+        self.publish(np.array(self.setpoint.safe[-1].setpoint), ros_time)
+
+    def others(self) -> list[str]:
+        """Nodes, beside this one, that publish on the topic."""
+        names = [
+            f'{info.node_namespace.rstrip("/")}/{info.node_name}'
+            for info in self._node.get_publishers_info_by_topic(self.topic)
+        ]
+        mine = self._node.get_fully_qualified_name()
+        if mine in names:
+            names.remove(mine)  # once: a second node of the same name stays in the list
+        return names
+
+    def close(self) -> None:
+        """Take the publisher back."""
+        self._node.destroy_publisher(self._publisher)

@@ -1,0 +1,83 @@
+"""Message definitions as text, as MCAP and Foxglove want them: the type, then everything it contains."""
+
+from __future__ import annotations
+
+from functools import cache
+import os
+from pathlib import Path
+import re
+import sys
+
+from robot_rl.errors import MissingPackageError
+
+_BUILTIN = frozenset(
+    'bool byte char float32 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 string wstring'.split()
+)
+_FIELD = re.compile(
+    r'^(?P<type>[A-Za-z][\w/]*)(?:<=\d+)?(?:\[[^\]]*\])?\s+[A-Za-z]\w*(?P<rest>.*)$'
+)
+_SEPARATOR = '=' * 80
+
+
+def prefixes() -> list[Path]:
+    """Places where packages keep their share/: the sourced ones first, then this interpreter's."""
+    sourced = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    return [Path(p) for p in sourced if p] + [Path(sys.prefix)]
+
+
+@cache
+def definition(package: str, name: str) -> str:
+    """Text of one .msg file. Raises MissingPackageError if no prefix has it."""
+    for prefix in prefixes():
+        path = prefix / 'share' / package / 'msg' / f'{name}.msg'
+        if path.is_file():
+            return path.read_text(encoding='utf-8')
+    raise MissingPackageError(
+        package,
+        f'Recording {package}/msg/{name}',
+        'Its definition was looked for in share/ of '
+        + ', '.join(str(p) for p in prefixes())
+        + '.',
+    )
+
+
+def dependencies(package: str, text: str) -> list[tuple[str, str]]:
+    """Message types that a definition contains, as (package, name) in order of appearance."""
+    found: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        match = _FIELD.match(line.split('#', 1)[0].strip())
+        if not match or match['rest'].lstrip().startswith('='):  # a constant
+            continue
+        kind = match['type']
+        if kind in _BUILTIN:
+            continue
+        owner, _, name = kind.rpartition('/')
+        pair = (owner or package, name)
+        if pair not in found:
+            found.append(pair)
+    return found
+
+
+def schema(ros_type: str) -> str:
+    """Complete definition of 'package/msg/Name' in the concatenated 'ros2msg' form."""
+    package, _, name = ros_type.split('/')
+    text = definition(package, name)
+    parts, queue, seen = [text], dependencies(package, text), {(package, name)}
+    while queue:
+        owner, kind = queue.pop(0)
+        if (owner, kind) in seen:
+            continue
+        seen.add((owner, kind))
+        text = definition(owner, kind)
+        parts.append(f'{_SEPARATOR}\nMSG: {owner}/{kind}\n{text}')
+        queue += dependencies(owner, text)
+    return '\n'.join(part.rstrip('\n') for part in parts) + '\n'
+
+
+def starts_with_header(ros_type: str) -> bool:
+    """Whether a message begins with a std_msgs/Header, so that its stamp is in its first bytes."""
+    package, _, name = ros_type.split('/')
+    first = dependencies(package, definition(package, name))[:1]
+    lines = [line.split('#', 1)[0].strip() for line in definition(package, name).splitlines()]
+    fields = [line for line in lines if line]
+    return first == [('std_msgs', 'Header')] and fields[0].split()[0] == 'std_msgs/Header'

@@ -1,0 +1,225 @@
+"""A simulated robot on ROS 2: publishes what the real one publishes, takes the setpoints it takes.
+
+In real time it uses the wall clock. With another `speed` it is the source of /clock; with speed 0 it runs as fast as
+the controller answers: each sensor sample waits for the setpoint that carries its time, or for LOCKSTEP_S.
+
+The topics of the robot carry measured signals only; the truth, for scoring, is on `ground_truth/odom`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from std_srvs.srv import Trigger
+
+from robot_rl.errors import MessageError, SpecError
+from robot_rl.nodes.messages import ENCODERS, message_type, set_stamp, stamp_of
+from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
+from robot_rl.nodes.process import Stop, executor_of, serve
+from robot_rl.nodes.qos import profile, quality
+from robot_rl.nodes.rhythm import Rhythm, Stopped
+from robot_rl.nodes.setpoints import codec
+from robot_rl.nodes.simulated_robot import SimulatedRobot
+from robot_rl.nodes.subscriptions import TakenByHand
+from robot_rl.spec import registry
+from robot_rl.spec.robot import Robot, Setpoint
+
+TRUTH = 'ground_truth/odom'
+LOCKSTEP_S = 0.2
+"""[s] of wall time that a simulation as fast as it can waits for the controller's answer."""
+EPOCH_S = 1.0
+"""[s] simulated time at the start; 0 would read as a stamp that nobody filled in."""
+
+
+class SimNode(Node):
+    """Parameters: `robot`, `level`, `engine`, `dt`, `speed`, `seed`, `noise`, `randomize`, `initial_position`."""
+
+    def __init__(self) -> None:
+        """Read the parameters and build the simulation."""
+        super().__init__('sim_node', **NODE_OPTIONS)
+        parameters = Parameters(self)
+        self._robot: Robot = registry.robot(parameters.get('robot', 'crazyflie'))
+        self._setpoint: Setpoint = self._robot.setpoint(parameters.get('level', 'motors'))
+        self._dt = parameters.get('dt', 0.002)
+        self._speed = parameters.get('speed', 1.0)
+        self._sensor_dt = 1.0 / max(t.rate_hz for t in self._robot.topics)
+        self._initial = parameters.floats('initial_position', (0.0, 0.0, 1.0))
+        randomize = parameters.get('randomize', False)
+        settings = {
+            'engine': parameters.get('engine', 'analytic'),
+            'seed': parameters.get('seed', 0),
+            'noise': parameters.get('noise', True),
+        }
+        self._qos = {
+            name: parameters.quality(name, purpose)
+            for name, purpose in (('sensor', 'sensor'), ('setpoint', 'setpoint'))
+        }
+        setpoint_topic = parameters.get('setpoint_topic', self._setpoint.topic)
+        parameters.finish()
+        if self._speed < 0.0 or not self._dt > 0.0:
+            raise SpecError(
+                f"The simulation needs 'speed' >= 0 and 'dt' > 0, got {self._speed} and {self._dt}."
+            )
+        self._simulation = SimulatedRobot(
+            self._robot,
+            self._setpoint.name,
+            dt=self._dt,
+            sensor_dt=self._sensor_dt,
+            randomize=randomize,
+            **settings,
+        )
+        self._simulation.reset(self._initial_state())
+        self._connect(setpoint_topic)
+
+    def _connect(self, setpoint_topic: str) -> None:
+        """Make publishers, the subscription and the service."""
+        self._outputs: list[tuple[Any, Any, Any]] = []
+        for topic in self._robot.topics:
+            if topic.rate_hz > 0.0:
+                self._add_output(topic.message, topic.name)
+        self._measured_outputs = len(self._outputs)
+        self._add_output('nav_msgs/msg/Odometry', TRUTH)
+        self._clock = Clock()
+        self._clock_publisher = None
+        if self._speed != 1.0:
+            self._clock_publisher = self.create_publisher(
+                Clock, '/clock', profile(quality('setpoint'))
+            )
+        self._codec = codec(self._setpoint.message)
+        self._subscription = TakenByHand().subscribe(
+            self,
+            message_type(self._setpoint.message),
+            setpoint_topic,
+            profile(self._qos['setpoint']),
+        )
+        self._received = np.zeros(self._setpoint.size)
+        self._heard: float | None = None
+        self._stamp = 0.0
+        self._complained = ''
+        self.create_service(Trigger, '~/reset', self._on_reset)
+
+    def _add_output(self, message: str, topic: str) -> None:
+        kind = message_type(message)
+        publisher = self.create_publisher(kind, topic, profile(self._qos['sensor']))
+        self._outputs.append((publisher, kind(), ENCODERS[message]))
+
+    def _initial_state(self) -> dict[str, Sequence[float]]:
+        state: dict[str, Sequence[float]] = {
+            'base_pos_w': self._initial,
+            'base_quat_w': (1.0, 0.0, 0.0, 0.0),
+            'base_lin_vel_b': (0.0,) * 3,
+            'base_ang_vel_b': (0.0,) * 3,
+        }
+        if 'motors' in self._robot.setpoints:  # rotors that already turn: flight starts in the air
+            state['rotor_speed'] = self._robot.setpoints['motors'].neutral
+        return state
+
+    def run(self, stop: Stop) -> int:
+        """Simulate until stopped."""
+        self._executor = executor_of(self)
+        self.get_logger().info(
+            f'Simulating {self._robot.name} at {1.0 / self._dt:g} Hz, sensors at {1.0 / self._sensor_dt:g} Hz.'
+        )
+        try:
+            if self._speed == 0.0:
+                self._run_lockstep(stop)
+            else:
+                self._run_paced(stop)
+        except Stopped:
+            pass
+        return 0
+
+    def _run_paced(self, stop: Stop) -> None:
+        """Step at `speed` times real time; every step takes the newest setpoint."""
+        rhythm = Rhythm(self, self._executor, self._dt / self._speed, lambda: bool(stop))
+        every, tick, simulated = round(self._sensor_dt / self._dt), 0, EPOCH_S
+        while True:
+            missed = rhythm.wait()
+            for _ in range(
+                1 + min(missed, every)
+            ):  # a late wake-up is made up, a long pause is not
+                simulated += self._dt
+                self._advance(simulated)
+                tick += 1
+                if tick % every == 0:
+                    now = simulated if self._clock_publisher else time.time()
+                    self._publish(now)
+
+    def _run_lockstep(self, stop: Stop) -> None:
+        """Step as fast as answers come, so that the result does not depend on the speed of the machine."""
+        every, steps = round(self._sensor_dt / self._dt), 0
+        while not stop:
+            now = EPOCH_S + steps * self._dt
+            self._publish(now)
+            self._await_answer(now, stop)
+            for _ in range(every):
+                steps += 1
+                self._advance(EPOCH_S + steps * self._dt)
+            if (steps // every) % 10 == 0:
+                self._executor.spin_once(timeout_sec=0.0)
+
+    def _await_answer(self, now: float, stop: Stop) -> None:
+        """Wait for a setpoint stamped `now` [s] or later."""
+        patience = time.perf_counter() + (
+            LOCKSTEP_S if self._heard is not None else self._sensor_dt
+        )
+        while not stop and self._stamp < now - 1e-6 and time.perf_counter() < patience:
+            time.sleep(1e-4)
+            self._listen(now)
+
+    def _advance(self, simulated: float) -> None:
+        """One physics step."""
+        self._listen(simulated)
+        silence = 0.0 if self._heard is None else simulated - self._heard
+        self._simulation.step(None if self._heard is None else self._received, silence)
+
+    def _listen(self, simulated: float) -> None:
+        """Take the newest setpoint, if one came and it can be believed."""
+        message = TakenByHand.newest(self._subscription)
+        if message is None:
+            return
+        try:
+            self._codec.read(message, self._robot, self._setpoint, self._received)
+        except MessageError as error:
+            if str(error) != self._complained:
+                self._complained = str(error)
+                self.get_logger().error(f'Setpoint refused. {error}')
+            return
+        self._heard = simulated
+        if self._codec.stamped:
+            self._stamp = stamp_of(message)
+
+    def _publish(self, now: float) -> None:
+        """Publish sensors, truth and, in simulated time, the clock last."""
+        signals = self._simulation.measured()
+        for index, (publisher, message, encode) in enumerate(self._outputs):
+            truth = index >= self._measured_outputs
+            encode(message, self._robot, self._simulation.truth() if truth else signals)
+            set_stamp(message, now)
+            publisher.publish(message)
+        if self._clock_publisher is not None:
+            nanoseconds = round(now * 1e9)
+            self._clock.clock.sec = int(nanoseconds // 1_000_000_000)
+            self._clock.clock.nanosec = int(nanoseconds % 1_000_000_000)
+            self._clock_publisher.publish(self._clock)
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._simulation.reset(self._initial_state())
+        self._heard = None
+        response.success, response.message = True, 'The robot is back at its initial state.'
+        return response
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the process."""
+    return serve(SimNode, argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

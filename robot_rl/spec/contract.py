@@ -1,0 +1,209 @@
+"""Contract: the part of a Task that travels inside the policy file, and whether it fits a robot.
+
+A policy file says in its contract what every input and output means, so that nothing about it
+lives in prose or is typed a second time on the robot. Numbers survive JSON exactly: Python writes
+the shortest text that reads back as the same float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+import hashlib
+import json
+from typing import Any
+
+from robot_rl.errors import ContractError, SpecError
+from robot_rl.spec import contract_json
+from robot_rl.spec.contract_json import SCHEMA
+from robot_rl.spec.robot import Robot, Setpoint, Topic
+from robot_rl.spec.signal import VOCABULARY, Signal
+from robot_rl.spec.task import Task
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a policy was trained for: inputs, outputs, rate and what it saw."""
+
+    schema: int
+    task: str
+    """Id, '<task>-<robot>'."""
+    robot: str
+    level: str
+    """Setpoint level of the robot that the policy commands."""
+    signals: tuple[Signal, ...]
+    """Inputs, in order."""
+    joint_names: tuple[str, ...]
+    setpoint_fields: tuple[str, ...]
+    setpoint_units: tuple[str, ...]
+    setpoint_low: tuple[float, ...]
+    """Smallest setpoint that the policy can ask for [setpoint_units]."""
+    setpoint_high: tuple[float, ...]
+    """Largest setpoint that the policy can ask for [setpoint_units]."""
+    control_dt: float
+    """[s] control period."""
+    memory_size: int
+    """Scalars carried from one period to the next; zero at the start."""
+    versions: dict[str, str]
+    """Package to version, of what trained and exported the policy."""
+    training: dict[str, Any]
+    evaluation: dict[str, Any]
+    statistics: dict[str, dict[str, Any]]
+    """Signal to {mean, std, low, high} a component, as the policy saw it, and further evidence."""
+
+    def to_json(self) -> str:
+        """Write as JSON. Raises SpecError for what JSON cannot hold, such as infinity."""
+        try:
+            return json.dumps(asdict(self), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise SpecError(
+                f'The contract of {self.task!r} cannot be written as JSON: {error}.'
+            ) from None
+
+    @staticmethod
+    def from_json(text: str) -> Contract:
+        """Read what `to_json` wrote. Raises PolicyFileError naming the field that is wrong."""
+        return Contract(**contract_json.parse(text))
+
+    def digest(self) -> str:
+        """SHA-256 of the contract, whatever the order its dictionaries were filled in."""
+        text = json.dumps(asdict(self), allow_nan=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def input_sizes(self) -> dict[str, int]:
+        """Inputs of the graph and their number of scalars, in order, memory last."""
+        sizes = {signal.name: signal.size for signal in self.signals}
+        return sizes | ({'memory': self.memory_size} if self.memory_size else {})
+
+    @property
+    def output_sizes(self) -> dict[str, int]:
+        """Outputs of the graph and their number of scalars, in order."""
+        sizes = {'setpoint': len(self.setpoint_fields)}
+        return sizes | ({'memory_out': self.memory_size} if self.memory_size else {})
+
+
+def contract_of(
+    task: Task,
+    *,
+    versions: Mapping[str, str],
+    training: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    statistics: Mapping[str, Mapping[str, Any]],
+) -> Contract:
+    """Contract of a policy trained on `task`."""
+    setpoint = task.setpoint
+    return Contract(
+        schema=SCHEMA,
+        task=task.id,
+        robot=task.robot.name,
+        level=task.level,
+        signals=task.signals,
+        joint_names=task.robot.joint_names,
+        setpoint_fields=setpoint.fields,
+        setpoint_units=setpoint.units,
+        setpoint_low=setpoint.low,
+        setpoint_high=setpoint.high,
+        control_dt=task.control_dt,
+        memory_size=task.memory_size,
+        versions=dict(versions),
+        training=dict(training),
+        evaluation=dict(evaluation),
+        statistics={name: dict(entry) for name, entry in statistics.items()},
+    )
+
+
+def differences(contract: Contract, robot: Robot) -> list[str]:
+    """Say, a sentence each, what keeps a policy from running on `robot`; empty where it fits."""
+    found: list[str] = []
+    if contract.robot != robot.name:
+        found.append(
+            f'The policy was trained for robot {contract.robot!r}, this is {robot.name!r}.'
+        )
+    found += _order('Joints', contract.joint_names, robot.joint_names)
+    setpoint = robot.setpoints.get(contract.level)
+    if setpoint is None:
+        found.append(
+            f'The policy commands setpoint level {contract.level!r}, which {robot.name!r} lacks; '
+            f'it accepts {", ".join(robot.setpoints)}.'
+        )
+    else:
+        found += _setpoint_differences(contract, setpoint)
+    topics = {name: topic for topic in robot.topics for name in topic.signals}
+    for signal in contract.signals:
+        found += _signal_differences(signal, robot, topics.get(signal.name))
+    return found + _rate_differences(contract, topics)
+
+
+def require_fit(contract: Contract, robot: Robot) -> None:
+    """Raise ContractError, with every difference, unless the policy fits `robot`."""
+    found = differences(contract, robot)
+    if found:
+        raise ContractError(
+            f'The policy for {contract.task!r} does not fit robot {robot.name!r}: '
+            f'{" ".join(found)} Use a policy trained for this robot, or train and export one.'
+        )
+
+
+def _order(what: str, policy: tuple[str, ...], robot: tuple[str, ...]) -> list[str]:
+    """Difference between two ordered lists of names: other names, or the same in another order."""
+    if policy == robot:
+        return []
+    kind = 'are in another order' if sorted(policy) == sorted(robot) else 'differ'
+    return [
+        f'{what} {kind}: the policy has {", ".join(policy)}; the robot has {", ".join(robot)}.'
+    ]
+
+
+def _setpoint_differences(contract: Contract, setpoint: Setpoint) -> list[str]:
+    found = _order('Setpoint fields', contract.setpoint_fields, setpoint.fields)
+    if found:
+        return found  # rows of other fields cannot be compared one by one
+    for index, name in enumerate(setpoint.fields):
+        unit, other = contract.setpoint_units[index], setpoint.units[index]
+        if unit != other:
+            found.append(
+                f'Setpoint {name!r} is in {unit!r} in the policy and in {other!r} on the robot.'
+            )
+        low, high = contract.setpoint_low[index], contract.setpoint_high[index]
+        if low < setpoint.low[index] or high > setpoint.high[index]:
+            found.append(
+                f'Setpoint {name!r} reaches [{low:g}, {high:g}] {unit} in the policy, wider than '
+                f"the robot's limits [{setpoint.low[index]:g}, {setpoint.high[index]:g}]."
+            )
+    return found
+
+
+def _signal_differences(signal: Signal, robot: Robot, topic: Topic | None) -> list[str]:
+    known = VOCABULARY.get(signal.name)
+    if known is None:
+        return [f'Signal {signal.name!r} is unknown to this version.']
+    if signal.privileged or known.privileged:
+        return [f'Signal {signal.name!r} is privileged: a robot cannot measure it.']
+    rows = [('shape', signal.shape, known.shape), ('unit', signal.unit, known.unit)]
+    rows.append(('frame', signal.frame, known.frame))
+    found = [
+        f'Signal {signal.name!r} has {what} {policy!r} in the policy and {here!r} here.'
+        for what, policy, here in rows
+        if policy != here
+    ]
+    if topic is None:
+        found.append(
+            f'Robot {robot.name!r} has no topic that supplies the signal {signal.name!r}.'
+        )
+    return found
+
+
+def _rate_differences(contract: Contract, topics: Mapping[str, Topic]) -> list[str]:
+    """Topics of the policy's signals that arrive less often than it runs."""
+    slow = {
+        topic.name: topic
+        for topic in (topics.get(signal.name) for signal in contract.signals)
+        if topic is not None and topic.rate_hz > 0.0
+        if contract.control_dt * topic.rate_hz < 1.0 - 1e-6
+    }
+    return [
+        f'The policy runs at {1.0 / contract.control_dt:g} Hz but topic {topic.name!r} arrives at '
+        f'{topic.rate_hz:g} Hz: it would act on stale signals.'
+        for topic in slow.values()
+    ]

@@ -1,0 +1,228 @@
+"""Who may import whom, read from the source: docs/architecture.md draws the same table."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / 'robot_rl'
+EVERYONE = {'errors', 'assets'}
+MESSAGES = {'builtin_interfaces', 'std_srvs'}  # and every package named *_msgs
+
+# Our own packages, by the first part of the importing module's name.
+OURS: dict[str, set[str]] = {
+    '__init__': set(),
+    '__main__': {'cli'},
+    'errors': set(),
+    'assets': set(),
+    'spec': set(),
+    'kernels': set(),
+    'mdp': {'spec'},
+    'engines': {'spec', 'kernels'},
+    'sensors': {'spec', 'kernels'},
+    'robots': {'spec'},
+    'tasks': {'spec', 'mdp', 'robots'},
+    'envs': {'spec', 'mdp', 'robots', 'tasks', 'engines', 'sensors'},
+    'learn': {'spec', 'envs'},
+    'export': {'spec', 'mdp', 'tasks', 'learn'},
+    'deploy': {'spec'},
+    'nodes': {'deploy', 'spec', 'robots'},
+    'bench': {'deploy', 'envs', 'spec', 'learn', 'export'},
+    'cli': {'spec', 'envs', 'learn', 'export', 'deploy', 'nodes', 'bench'},
+}
+# Packages of others. What is not listed is not allowed.
+OTHERS: dict[str, set[str]] = {
+    'spec': {'numpy'},
+    'kernels': {'numpy', 'torch', 'numba', 'warp'},
+    'mdp': {'torch'},
+    'engines': {'numpy', 'torch'},
+    'sensors': {'numpy', 'torch'},
+    'robots': set(),
+    'tasks': {'torch'},
+    'envs': {'numpy', 'torch', 'gymnasium', 'yaml'},
+    'learn': {'numpy', 'torch', 'rsl_rl', 'tensordict', 'tqdm'},
+    'export': {'numpy', 'torch', 'onnx', 'onnxscript', 'onnxruntime'},
+    'deploy': {'numpy', 'onnxruntime'},
+    'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
+    'bench': {'numpy', 'torch', 'onnx', 'onnxruntime', 'matplotlib', 'l2f'},
+    'cli': {'tyro'},
+}
+# Single files that may do more: each simulator lives in its own engine file.
+ALSO: dict[str, set[str]] = {
+    'engines.mujoco': {'mujoco'},
+    'engines.mujoco_warp': {'mujoco', 'mujoco_warp', 'warp'},
+    'engines.pybullet': {'pybullet'},
+    'engines.isaaclab': {'isaaclab'},
+}
+# ... and only inside a function, so that importing the file stays light.
+ALSO_LATE: dict[str, set[str]] = {
+    'deploy.record': {'mcap'},
+    'nodes.sim_node': {'envs', 'engines'},
+    'nodes.simulated_robot': {'envs', 'engines', 'sensors', 'mdp', 'torch'},
+    'bench.demo': {'nodes'},
+}
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
+    """Yield (dotted name, line, whether inside a function) of each import, also importlib's."""
+    stack: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while stack:
+        node, late = stack.pop()
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno, late) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = '.' * node.level + (node.module or '')
+            names = (
+                [f'{base}.{alias.name}' for alias in node.names] if base == 'robot_rl' else [base]
+            )
+            yield from ((name, node.lineno, late) for name in names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith('import_module'):
+            text = node.args[0]
+            first = text.values[0] if isinstance(text, ast.JoinedStr) else text
+            if isinstance(first, ast.Constant) and first.value != 'robot_rl.':
+                yield str(first.value), node.lineno, late
+        inside = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        inside |= isinstance(node, ast.If) and ast.unparse(node.test) == 'TYPE_CHECKING'
+        stack += [(child, inside) for child in ast.iter_child_nodes(node)]
+
+
+def violations(root: Path) -> list[str]:
+    """Return every import under `root` that the tables forbid, as 'file:line: reason'."""
+    found: list[str] = []
+    for path in sorted(root.rglob('*.py')):
+        module = '.'.join(path.relative_to(root).with_suffix('').parts)
+        area = module.split('.')[0]
+        if area not in OURS:
+            found.append(f'{path}: {area!r} has no row in the tables of test_architecture.py')
+            continue
+        allowed = (
+            EVERYONE | OURS[area] | OTHERS.get(area, set()) | ALSO.get(module, set()) | {area}
+        )
+        for name, line, late in _imports(ast.parse(path.read_text(encoding='utf-8'))):
+            parts = name.split('.')
+            top = parts[1] if parts[0] == 'robot_rl' and len(parts) > 1 else parts[0]
+            mine = allowed | (ALSO_LATE.get(module, set()) if late else set())
+            fine = (
+                top in mine
+                if parts[0] == 'robot_rl' or top not in sys.stdlib_module_names
+                else True
+            )
+            if not fine and not (area == 'nodes' and top.endswith('_msgs')):
+                found.append(f'{path}:{line}: {module} must not import {name}')
+    return sorted(found)
+
+
+def test_imports_follow_the_tables() -> None:
+    assert violations(ROOT) == []
+
+
+def test_the_tables_know_only_what_exists() -> None:
+    known = {path.stem for path in ROOT.iterdir() if path.name[0] != '.'}
+    assert {area for area in OURS if area != '__main__'} - known == set()
+
+
+@pytest.mark.parametrize(
+    ('file', 'text'),
+    [
+        ('deploy/policy.py', 'import torch'),
+        ('deploy/policy.py', 'def load():\n    import torch.nn'),
+        ('deploy/policy.py', 'from robot_rl.learn import train'),
+        ('deploy/policy.py', 'from robot_rl import learn'),
+        ('deploy/policy.py', 'from ..learn import train'),
+        ('deploy/policy.py', 'from std_msgs.msg import String'),
+        ('spec/task.py', 'import torch as t'),
+        ('spec/task.py', "import importlib\nimportlib.import_module('robot_rl.mdp.rewards')"),
+        ('nodes/policy_node.py', 'def f():\n    from robot_rl.engines import analytic'),
+        ('nodes/sim_node.py', 'from robot_rl.engines import analytic'),
+        ('nodes/sim_node.py', 'import torch'),
+        ('envs/vector.py', 'import mujoco'),
+        ('engines/analytic.py', 'import mujoco'),
+        ('engines/engine.py', 'from robot_rl.tasks.hover import task'),
+        ('learn/train.py', 'import rclpy'),
+        ('bench/report.py', 'from robot_rl.nodes import run'),
+        ('brand_new/thing.py', 'import os'),
+    ],
+)
+def test_a_planted_violation_is_caught(tmp_path: Path, file: str, text: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir()
+    path.write_text(text)
+    assert len(violations(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ('file', 'text'),
+    [
+        ('nodes/sim_node.py', 'def f():\n    from robot_rl.engines import analytic'),
+        ('nodes/policy_node.py', 'from sensor_msgs.msg import JointState\nimport rclpy.node'),
+        ('engines/mujoco.py', 'import mujoco'),
+        ('deploy/policy.py', 'import json\nfrom robot_rl.errors import PolicyFileError'),
+    ],
+)
+def test_what_the_tables_allow_passes(tmp_path: Path, file: str, text: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir()
+    path.write_text(text)
+    assert violations(tmp_path) == []
+
+
+HEAVY = {
+    'torch', 'rclpy', 'onnxruntime', 'numba', 'mujoco', 'matplotlib', 'rsl_rl', 'gymnasium',
+    'tensordict', 'warp', 'onnx', 'scipy',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    'statement',
+    [
+        'import robot_rl',
+        'import robot_rl.cli',
+        "from robot_rl.cli import main; sys.argv = ['robot_rl', '--help']; main()",
+        "from robot_rl.cli import main; sys.argv = ['robot_rl', 'train', '--help']; main()",
+    ],
+)
+def test_light_imports_stay_light(statement: str) -> None:
+    code = f"""
+import sys
+try:
+    {statement}
+except SystemExit:
+    pass
+print('HEAVY', *sorted({HEAVY!r} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == 'HEAVY'
+
+
+@pytest.mark.parametrize(
+    ('module', 'banned'),
+    [
+        ('robot_rl.spec.registry', HEAVY),
+        ('robot_rl.deploy.controller', HEAVY - {'onnxruntime'}),
+        ('robot_rl.nodes.policy_node', {'torch', 'numba', 'mujoco', 'matplotlib', 'yaml'}),
+    ],
+)
+def test_what_a_robot_runs_stays_light(module: str, banned: set[str]) -> None:
+    if '.nodes.' in module:
+        pytest.importorskip('rclpy')
+    code = f'import sys, {module}; print("HEAVY", *sorted({banned!r} & set(sys.modules)))'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == 'HEAVY'
+
+
+def test_the_document_draws_these_tables() -> None:
+    text = (ROOT.parent / 'docs/architecture.md').read_text(encoding='utf-8')
+    rows = [
+        f'| {area} | {" ".join(sorted(OURS[area])) or "nothing"} '
+        f'| {" ".join(sorted(OTHERS[area])) or "nothing"} |'
+        for area in OTHERS
+    ]
+    missing = [row for row in rows if row not in text]
+    assert not missing, 'docs/architecture.md lacks:\n' + '\n'.join(missing)
