@@ -327,7 +327,7 @@ def _check_options(kind: Any, args: Sequence[str]) -> None:
     known = {'--help'}
     for field in dataclasses.fields(kind):
         dashed = field.name.replace('_', '-')
-        known |= {f'--{dashed}', *([f'--no-{dashed}'] if field.type == 'bool' else [])}
+        known.add(f'--{dashed}')
     for arg in args:
         name = arg.partition('=')[0].replace('_', '-')
         if name.startswith('--') and name not in known:
@@ -348,7 +348,8 @@ def parse(args: Sequence[str]) -> Callable[[], int]:
     _check_options(kind, rest)
     import tyro
 
-    return tyro.cli(kind, prog=f'robot_rl {name}', args=rest).run
+    plain = (tyro.conf.FlagCreatePairsOff,)
+    return tyro.cli(kind, prog=f'robot_rl {name}', args=rest, config=plain).run
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -31,6 +31,8 @@ T = TypeVar('T')
 ENGINES = ('analytic', 'mujoco')
 TRANSFER_POINTS = 3.0
 """[%] the most that success may differ between the engines."""
+CRASHED = 1.0
+"""[%] the most episodes that may crash."""
 TRACKING_RMS = 0.08
 """[m] the most for the figure eight."""
 STEP_P50, STEP_P99 = 25.0, 60.0
@@ -134,11 +136,12 @@ class _Demo:
         self.report = replace(self.report, scores=scores, error_unit=unit)
         if not earlier:
             self.report = replace(self.report, parameters=evaluation.bins(done))
-        rate, good = 100.0 * score.success.estimate, None
-        note = f'{score.episodes} unseen episodes, {100.0 * score.crashed.estimate:.1f} % crashed'
+        rate, crashed = 100.0 * score.success.estimate, 100.0 * score.crashed.estimate
+        note = f'{crashed:.1f} % crashed, median error {score.median_error:.3f} {unit}'
+        good = crashed <= CRASHED and score.median_error <= done.task.success_error
         if earlier:
             good = abs(rate - 100.0 * earlier[0]) <= TRANSFER_POINTS
-            note = 'an engine it never saw; ' + note
+            note += '; an engine it never saw'
         self._say(Fact(f'Success, {engine}', f'{rate:.1f} %', note, good))
 
     def _export(self) -> Path:

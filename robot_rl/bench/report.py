@@ -16,6 +16,8 @@ from robot_rl.spec.contract import Contract
 
 PANELS = 8
 """Parameters plotted: those whose success rate varies most."""
+OPEN_TABLES = 3
+"""Tables of the contract that are unfolded: the policy, its inputs, its setpoint."""
 
 
 @dataclass(frozen=True)
@@ -237,11 +239,13 @@ def _contract(report: Report) -> str:
     note = (
         'What the policy was trained for and takes for granted. It travels inside the policy file.'
     )
-    tables = (
-        f'<h3>{escape(table.title)}</h3>{_table(table.header, table.rows)}'
-        for table in contract_tables(report.contract)
-    )
-    return _section('Contract', note, *tables)
+    shown: list[str] = []
+    for number, table in enumerate(contract_tables(report.contract)):
+        content = _table(table.header, table.rows)
+        title = f'<h3>{escape(table.title)}</h3>'
+        folded = f'<details><summary>{escape(table.title)}</summary>{content}</details>'
+        shown.append(title + content if number < OPEN_TABLES else folded)
+    return _section('Contract', note, *shown)
 
 
 def _machine(report: Report) -> str:
@@ -270,13 +274,14 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 section > p { color: var(--soft); margin: 0 0 .75rem; font-size: .9rem; max-width: 48rem; }
 svg { width: 100%; height: auto; display: block; }
 svg text { font-family: inherit; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem;
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .75rem;
 margin: 0; } .facts div { background: var(--card); border: 1px solid var(--line); border-left: 4px
 solid var(--line);
   border-radius: 8px; padding: .7rem .9rem; }
 .facts .good { border-left-color: var(--good); } .facts .bad { border-left-color: var(--bad); }
 dt { color: var(--soft); font-size: .85rem; } dd { margin: 0; font-size: 1.35rem; font-weight: 600;
-} .facts p { margin: 0; color: var(--soft); font-size: .8rem; } .wide { overflow-x: auto;
+} .facts p { margin: 0; color: var(--soft); font-size: .8rem; } summary { font-weight: 600; margin-top: 1rem; cursor: pointer; }
+.wide { overflow-x: auto;
 margin-top: .75rem; } table { border-collapse: collapse; width: 100%; font-size: .88rem;
 font-variant-numeric: tabular-nums; } th { text-align: left; color: var(--soft); font-weight: 600;
 } th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align:

@@ -135,11 +135,6 @@ class VectorEnv:
             self._autoreset(observation, ended)
         return Transition(observation, reward, terminated, truncated, ended, final, step)
 
-    @property
-    def measured(self) -> dict[str, torch.Tensor]:
-        """Signals as the policy gets them now, each (num_envs, size)."""
-        return self._measured
-
     def _reward(self, step: Step) -> torch.Tensor:
         total = torch.zeros(self.num_envs, device=self.device)
         for term in self.task.rewards:

@@ -224,7 +224,6 @@ def _serialize(graph: PolicyGraph, contract: Contract, golden: list[dict[str, An
     # The exporter notes source lines of this machine on every node: not for others to read.
     for node in model.graph.node:
         del node.metadata_props[:]
-        node.doc_string = ''
     for part in (*model.graph.input, *model.graph.output, *model.graph.initializer):
         del part.metadata_props[:]
     del model.graph.value_info[:]

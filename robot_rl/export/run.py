@@ -9,7 +9,6 @@ from typing import Any
 from robot_rl.envs.engines import make_env
 from robot_rl.export.onnx import export_policy
 from robot_rl.export.states import collect
-from robot_rl.learn.run_folder import read_config
 from robot_rl.learn.train import load_actor
 from robot_rl.spec.contract import Contract
 
@@ -48,6 +47,9 @@ def export_run(run: Path, out: Path | None = None) -> tuple[Path, Contract]:
 
 def evaluations(run: Path) -> dict[str, Any]:
     """Engine to score, from every evaluation*.json of a run folder."""
-    read_config(run)
-    found = [json.loads(path.read_text()) for path in sorted(run.glob('evaluation*.json'))]
-    return {score['engine']: score for score in found}
+    found: dict[str, dict[str, Any]] = {}
+    for path in [run / 'evaluation.json', *sorted(run.glob('evaluation-*.json'))]:
+        if path.is_file():
+            score = json.loads(path.read_text())
+            found[score['engine']] = {**found.get(score['engine'], {}), **score}
+    return found

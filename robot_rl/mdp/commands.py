@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from robot_rl.mdp.observations import norm
+
 
 class LissajousGoal:
     """A goal on a Lissajous curve about a random centre; amplitude zero is a goal that stands still.
@@ -24,7 +26,7 @@ class LissajousGoal:
         moving: float = 0.0,
         control_dt: float = 0.01,
     ) -> None:
-        """Amplitudes [m] and peak speeds up to `max_speed` [m/s] for the fraction `moving`."""
+        """Amplitudes [m] on each axis and speeds up to `max_speed` [m/s], for the part `moving`."""
         self._generator, self._device, self._dt = generator, device, control_dt
         self._low = torch.tensor(centre_low, device=device)
         self._span = torch.tensor(centre_high, device=device) - self._low
@@ -45,8 +47,10 @@ class LissajousGoal:
         low, high = self._amplitude_range
         moving = (self._uniform(num)[:, :1] < self._moving).float()
         amplitude = low + (high - low) * self._uniform(num)
+        direction = torch.randn(num, 3, generator=self._generator, device=self._device).abs()
+        peak = self._max_speed * self._uniform(num)[:, :1] * direction / norm(direction)[:, None]
         self.amplitude[env_ids] = moving * amplitude
-        self.rate[env_ids] = self._max_speed * self._uniform(num) / amplitude
+        self.rate[env_ids] = peak / amplitude
         self.phase[env_ids] = 2.0 * torch.pi * self._uniform(num)
 
     def _uniform(self, num: int) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """Memory: what a policy carries from one control period to the next, explicitly, as a flat vector.
 
-A `Memory` is a row of low-pass filters and histories with names. Filters say in a few numbers what a long
+A `Memory` is a row of low-pass filters, integrals and histories with names. Filters say in a few numbers what a long
 history says in many: two filtered actions that bracket the rotors' time constant tell the speed of the
 rotors, and a body rate less its filtered self is the torque that acts.
 """
@@ -34,10 +34,21 @@ class History:
     length: int
 
 
+@dataclass(frozen=True)
+class Integral:
+    """Integral over time of a quantity of `size` components times `gain` [1/s]."""
+
+    quantity: str
+    size: int
+    gain: float
+    limit: float
+    """Each component stays within +- this, in the quantity's unit."""
+
+
 class Memory:
     """A layout of filters and histories over quantities that the task computes each period."""
 
-    def __init__(self, parts: Mapping[str, LowPass | History], control_dt: float) -> None:
+    def __init__(self, parts: Mapping[str, LowPass | History | Integral], control_dt: float) -> None:
         """Lay `parts` side by side in their order."""
         self._parts = dict(parts)
         self._slices: dict[str, slice] = {}
@@ -46,6 +57,7 @@ class Memory:
             width = part.size * (part.length if isinstance(part, History) else 1)
             self._slices[name] = slice(self.size, self.size + width)
             self.size += width
+        self._dt = control_dt
         self._decay = {
             name: math.exp(-control_dt / part.time_constant)
             for name, part in self._parts.items()
@@ -67,6 +79,9 @@ class Memory:
             old, new = self(memory, name), quantities[part.quantity]
             if isinstance(part, History):
                 updated += [old[:, part.size :], new]
+            elif isinstance(part, Integral):
+                grown = old + self._dt * part.gain * new
+                updated.append(grown.clamp(-part.limit, part.limit))
             else:
                 updated.append(torch.lerp(new, old, self._decay[name]))
         return concat(updated)

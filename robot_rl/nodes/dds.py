@@ -40,6 +40,14 @@ PROFILE = f"""<?xml version="1.0" encoding="UTF-8" ?>
           <transport_id>memory</transport_id>
         </userTransports>
         <useBuiltinTransports>false</useBuiltinTransports>
+        <builtin>
+          <discovery_config>
+            <leaseAnnouncement><sec>0</sec><nanosec>500000000</nanosec></leaseAnnouncement>
+            <initialAnnouncements>
+              <count>20</count><period><sec>0</sec><nanosec>50000000</nanosec></period>
+            </initialAnnouncements>
+          </discovery_config>
+        </builtin>
       </rtps>
     </participant>
   </profiles>

@@ -128,7 +128,10 @@ class PolicyNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let the policy drive; FAILURE, with the reason in the log, while something is missing."""
-        return self._guarded(self._activate)
+        result = self._guarded(self._activate)
+        if result != SUCCESS and self._controller is not None:
+            self._output.claim.release()
+        return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run the safe action to its end."""
@@ -190,12 +193,8 @@ class PolicyNode(LifecycleNode):
     def _activate(self) -> None:
         """Raise ContractError for what will not pass by itself, FlightError for what may."""
         controller, settings = self._require(), self._settings
-        others = self._output.others()
-        if others:
-            raise ContractError(
-                f'{self._output.topic} already has a publisher: {", ".join(others)}. Two nodes must not '
-                'drive one robot; stop the other one first.'
-            )
+        self._claim()
+        self._override.look()
         self._inputs.forget_rates()
         self._listen(settings.rate_window_s)
         slow = self._inputs.slow(controller.policy.contract.control_dt)
@@ -216,11 +215,22 @@ class PolicyNode(LifecycleNode):
         gc.collect()
         gc.freeze()  # what exists now is never looked at again by the collector
         if not self._rhythm.simulated:
+            self._take()  # what is already there came at an unknown time
             self._await_measurement()
             time.sleep(settings.phase_s)
         self._rhythm.pacer.reset()
         self._rhythm.pacer.wait()  # returns at once: this is where the deadlines are counted from
         self._driving = True
+
+    def _claim(self) -> None:
+        """Raise ContractError if another node drives the robot."""
+        others = self._output.others()
+        holder = self._output.claim.take()
+        if others or holder:
+            raise ContractError(
+                f'{self._output.topic} already has a publisher: {", ".join(others) or holder}. Two '
+                'nodes must not drive one robot; stop the other one first.'
+            )
 
     def _require(self) -> Controller:
         if self._controller is None:
@@ -346,7 +356,10 @@ class PolicyNode(LifecycleNode):
         """Stop the policy and publish the safe action to its end, or for LANDING_S."""
         self._driving = False
         controller = self._controller
-        if controller is None or not self._engaged:
+        if controller is None:
+            return
+        if not self._engaged:
+            self._output.claim.release()
             return
         controller.reset(self._rhythm.now())  # a fault's safe action is finished like any other
         controller.deactivate(self._rhythm.now(), reason)
@@ -357,6 +370,7 @@ class PolicyNode(LifecycleNode):
         except Stopped:  # asked twice, or time does not pass: the end of the safe action at once
             self._output.publish_last_stage(self._rhythm.now() + self._rhythm.ros_offset())
         self._landing_until = 0.0
+        self._output.claim.release()
 
     def _ended(self) -> bool:
         """Whether a wait of the loop must end: asked to stop while flying, twice while landing."""

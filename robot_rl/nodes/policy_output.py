@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
+from robot_rl.nodes.claim import Claim
 from robot_rl.nodes.messages import set_stamp
 from robot_rl.nodes.setpoints import codec
 from robot_rl.spec.robot import Robot, Setpoint
@@ -43,6 +44,8 @@ class Output:
         self._publisher = node.create_publisher(self.kind, self.setpoint.topic, qos)
         self.topic: str = self._publisher.topic_name
         """Name in full."""
+        self.claim = Claim(node.context.get_domain_id(), self.topic)
+        """Held while this node drives the robot."""
 
     def publish(self, values: NDArray[np.float64], ros_time: float) -> None:
         """Send `values` (size,) [SI], stamped `ros_time` [s]."""
@@ -70,4 +73,5 @@ class Output:
 
     def close(self) -> None:
         """Take the publisher back."""
+        self.claim.release()
         self._node.destroy_publisher(self._publisher)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy
 from std_msgs.msg import Bool
 
 from robot_rl.deploy.controller import Controller
@@ -25,17 +26,25 @@ class Override:
         """Subscribe."""
         self._node, self._robot, self._output, self._controller = node, robot, output, controller
         hand = TakenByHand()
-        # Two subscriptions: one hears a latched stop pressed before this node came, the other also
-        # hears publishers that latch nothing.
-        self._stops = [
-            hand.subscribe(node, Bool, ESTOP, profile(quality(purpose)))
-            for purpose in ('latched', 'sensor')
-        ]
+        self._hand = hand
+        self._stops = [hand.subscribe(node, Bool, ESTOP, profile(quality('sensor')))]
         self._human = hand.subscribe(node, output.kind, TAKEOVER, profile(quality('sensor')))
         self._values = np.zeros(output.setpoint.size)
         self._complained = ''
         self.stopped = False
         """Whether the emergency stop is pressed."""
+
+    def look(self) -> None:
+        """Hear a latched emergency stop that was pressed before this node came.
+
+        Only where a publisher latches: asking one that does not would make it warn its user.
+        """
+        if len(self._stops) > 1:
+            return
+        publishers = self._node.get_publishers_info_by_topic(self._stops[0].topic_name)
+        if any(p.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL for p in publishers):
+            qos = profile(quality('latched'))
+            self._stops.append(self._hand.subscribe(self._node, Bool, ESTOP, qos))
 
     def take(self, now: float, ros_offset: float) -> None:
         """Take what arrived. An emergency stop is a fault, latched until it is released and reset."""

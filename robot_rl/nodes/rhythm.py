@@ -44,7 +44,7 @@ class Rhythm:
             kind = message_type('rosgraph_msgs/msg/Clock')
             qos = profile(quality('sensor'))
             self._clock = TakenByHand().subscribe(node, kind, '/clock', qos)
-            self.pacer = Pacer(dt, clock=self.now, sleep=self._sleep_simulated)
+            self.pacer = Pacer(dt, clock=self._now_or_just_after, sleep=self._sleep_simulated)
         else:
             self.pacer = Pacer(dt, sleep=self._sleep)
         self._serve_every = max(1, round(SERVE_S / dt))
@@ -57,6 +57,10 @@ class Rhythm:
         if newest is not None:
             self._time = newest.clock.sec + 1e-9 * newest.clock.nanosec
         return self._time
+
+    def _now_or_just_after(self) -> float:
+        """Simulated time comes in steps of the deadlines: rounding must not make one look early."""
+        return self.now() + 1e-6
 
     def ros_offset(self) -> float:
         """ROS time minus the loop's time [s]; what turns a header stamp into the loop's time."""

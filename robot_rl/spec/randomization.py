@@ -49,9 +49,13 @@ def spread(robot: Robot, name: str, entry: dict) -> Spread:
     for value, known in ((distribution, DISTRIBUTIONS), (operation, OPERATIONS)):
         if value not in known:
             raise SpecError(f'{where}: got {value!r}, expected one of {", ".join(known)}.')
-    result = Spread(
-        name, distribution, operation, *_numbers(where, distribution, entry), entry['source']
-    )
+    shared, own = entry.get('shared', False), entry.get('spread', 0.0)
+    if not isinstance(shared, bool):
+        raise SpecError(f"{where}: 'shared' must be true or false, got {shared!r}.")
+    if not isinstance(own, int | float) or not 0.0 <= own < 1.0:
+        raise SpecError(f"{where}: 'spread' must be a fraction in [0, 1), got {own!r}.")
+    numbers = _numbers(where, distribution, entry)
+    result = Spread(name, distribution, operation, *numbers, shared, float(own), entry['source'])
     _check_sign(where, robot, result)
     return result
 

@@ -14,7 +14,7 @@ import torch
 
 from robot_rl.mdp import actions, observations, rewards, terminations
 from robot_rl.mdp.commands import LissajousGoal
-from robot_rl.mdp.memory import History, LowPass, Memory
+from robot_rl.mdp.memory import History, Integral, LowPass, Memory
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Reward, Signals, Task, Termination
 
@@ -22,7 +22,9 @@ ROBOTS = ('crazyflie',)
 
 CONTROL_DT = 0.01  # [s]
 POSITION_LIMIT = 1.0  # [m] beyond this a goal looks no further away
+NEAR = 0.2  # [m] a larger error is no steady offset and is not integrated further
 AUTHORITY = (0.6, 0.5, 0.5, 0.5)  # of thrust, roll, pitch and yaw, in rotor speeds at hover
+TRAINING = {'episode_length_s': 1.5, 'learning_rate': 2e-3, 'num_envs': 256, 'num_steps': 16}
 SIGNALS = (
     'base_pos_w',
     'base_quat_w',
@@ -41,6 +43,8 @@ MEMORY = Memory(
         # A rate or velocity less its filtered self is an acceleration: the torque and force that act.
         'rate': LowPass('base_ang_vel_b', 3, 0.03),
         'velocity': LowPass('base_lin_vel_w', 3, 0.15),
+        # Added to the position error, so that a constant wind or weight leaves no offset.
+        'offset': Integral('near_error_w', 3, 1.0, 0.5),
     },
     CONTROL_DT,
 )
@@ -53,7 +57,8 @@ def observe(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
         observations.rotate_inverse(matrix, vector_w)
         for vector_w in (
             observations.saturate_norm(
-                signals['base_pos_w'] - signals['goal_pos_w'], POSITION_LIMIT
+                signals['base_pos_w'] - signals['goal_pos_w'] + MEMORY(memory, 'offset'),
+                POSITION_LIMIT,
             ),
             signals['goal_lin_vel_w'],
             signals['goal_lin_acc_w'],
@@ -84,6 +89,9 @@ def remember(memory: torch.Tensor, signals: Signals, action: torch.Tensor) -> to
             'action': action.clamp(-1.0, 1.0),
             'base_ang_vel_b': signals['base_ang_vel_b'],
             'base_lin_vel_w': observations.rotate(matrix, signals['base_lin_vel_b']),
+            'near_error_w': observations.saturate_norm(
+                signals['base_pos_w'] - signals['goal_pos_w'], NEAR
+            ),
         },
     )
 
@@ -179,5 +187,5 @@ def task(robot: Robot) -> Task:
         success_error=0.1,
         control_dt=CONTROL_DT,
         episode_length_s=5.0,
-        training={'episode_length_s': 1.5, 'learning_rate': 2e-3},
+        training=TRAINING,
     )

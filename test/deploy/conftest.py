@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ class Flight:
             evaluation={},
             statistics={},
         )
-        self.policy = StubPolicy(self.contract)
+        self.policy: Any = StubPolicy(self.contract)
         self.controller = Controller(self.robot, self.policy)
         self.now = 100.0
 

@@ -1,8 +1,9 @@
 """Planted faults must be named, and sound data must raise no alarm.
 
-The fast tests make a flight out of formulas; the slow ones fly a Crazyflie in the analytic engine with
-every parameter randomized and with noise, offsets and delays in its sensors, under a hand-written
-controller that acts on the planted fault, so that most of these flights end in a crash within a second.
+The fast tests make a flight out of formulas; the slow ones fly a Crazyflie in the analytic engine
+with every parameter randomized and with noise, offsets and delays in its sensors, under a
+hand-written controller that acts on the planted fault: most of these flights end in a crash within
+a second.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def product(a, b):
 def tumble(seed, n=300, calm=1.0):
     """Smooth random motion: (time, signals, rates) with a little noise."""
     rng = np.random.default_rng(seed)
-    time = DT * np.arange(n)
+    time = DT * np.arange(n, dtype=np.float64)
     phase, speed = rng.uniform(0, 6.28, (2, 3, 1)), rng.uniform(2.0, 6.0, (2, 3, 1))
     rate = calm * (2.0 * np.sin(speed[0] * time + phase[0])).T
     velocity_w = calm * np.sin(speed[1] * time + phase[1]).T
@@ -124,7 +125,7 @@ def tumble(seed, n=300, calm=1.0):
         quat[i + 1] /= np.linalg.norm(quat[i + 1])
     velocity = to_world(quat * [1.0, -1.0, -1.0, -1.0], velocity_w)
     values = dict(zip(NAMES, (position, quat, velocity, rate), strict=True))
-    stds = {name: ROBOT.sensor(name).noise_std for name in NAMES}
+    stds = {sensor.signal: sensor.noise_std for sensor in ROBOT.sensors}
     noisy = {name: v + stds[name] * rng.standard_normal(v.shape) for name, v in values.items()}
     return time, noisy
 
@@ -192,9 +193,8 @@ def spun(seed, wiring=(0, 1, 2, 3), n=200):
             torque = arms @ rotor**2 - np.cross(rate, P['inertia'] * rate)
             rate = rate + 0.1 * DT * (torque / P['inertia'] - 2.0 * rate)
     rates += 0.002 * rng.standard_normal(rates.shape)
-    return diagnose(
-        ROBOT, 'motors', Flight(DT * np.arange(n), {'base_ang_vel_b': rates}, setpoints)
-    )
+    time = DT * np.arange(n, dtype=np.float64)
+    return diagnose(ROBOT, 'motors', Flight(time, {'base_ang_vel_b': rates}, setpoints))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def pilot(signals, goal, goal_velocity, yaw):
     )
     velocity = to_world(quat, signals['base_lin_vel_b'])
     wanted = 3.0 * (goal - signals['base_pos_w']) + 3.0 * (goal_velocity - velocity)
-    wanted = np.clip(wanted, -6.0, 6.0) + (0.0, 0.0, 9.81)
+    wanted = np.clip(wanted, -6.0, 6.0) + np.array((0.0, 0.0, 9.81))
     up = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
     left = np.cross(up, np.stack((np.cos(yaw), np.sin(yaw), 0.0 * yaw), 1))
     left /= np.linalg.norm(left, axis=1, keepdims=True)

@@ -142,7 +142,7 @@ def test_refuses_to_fly_without_a_goal(nodes, peer, hover_policy, text):
 def test_a_second_policy_node_is_refused(nodes, peer, flying, hover_policy, text):
     second = nodes.start('policy_node', policy=hover_policy, autostart=True)
     assert second.wait(15) == 2
-    assert 'already has a publisher: /policy_node' in text(second)
+    assert 'already has a publisher' in text(second)
     before = len(peer.setpoints)
     nodes.until(lambda: len(peer.setpoints) > before + 5)
     assert flying.poll() is None

@@ -1,0 +1,80 @@
+"""Speed of whole environments: dynamics, sensors, observation, reward, termination and reset.
+
+Beside it l2f (PyPI), the C++ simulator of "Learning to Fly in Seconds" with its Python interface, stepped the same
+way: step, observation, reward, termination, and a reset of what ended. Both run on one thread, in turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import time
+
+from robot_rl.bench.machine import cpu_model
+from robot_rl.envs.engines import make_env
+from robot_rl.spec import registry
+
+ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Environment steps per CPU second: median over rounds."""
+
+    name: str
+    num_envs: int
+    steps_per_s: float
+
+
+def sim(task_id: str = 'hover-crazyflie', num_envs: int = 8192, seconds: float = 2.0) -> list[Speed]:
+    """Measure every contender that is installed, in turns, and return its speed."""
+    import torch
+
+    torch.set_num_threads(1)
+    contenders = {
+        'robot_rl, analytic, sensors with noise': (num_envs, _ours(task_id, 'analytic', num_envs, True)),
+        'robot_rl, analytic, exact sensors': (num_envs, _ours(task_id, 'analytic', num_envs, False)),
+        'robot_rl, mujoco': (256, _ours(task_id, 'mujoco', 256, True)),
+    }
+    peer = _l2f(num_envs)
+    if peer is not None:
+        contenders['l2f'] = (num_envs, peer)
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(ROUNDS):
+        for name, (size, step) in contenders.items():
+            rates[name].append(_rate(step, size, seconds / ROUNDS))
+    return [
+        Speed(name, contenders[name][0], sorted(values)[len(values) // 2])
+        for name, values in rates.items()
+    ]
+
+
+def _rate(step: Callable[[], None], num_envs: int, seconds: float) -> float:
+    step()
+    started, steps = time.process_time(), 0
+    while (spent := time.process_time() - started) < seconds:
+        step()
+        steps += num_envs
+    return steps / spent
+
+
+def _ours(task_id: str, engine: str, num_envs: int, noise: bool) -> Callable[[], None]:
+    import torch
+
+    env = make_env(registry.task(task_id), engine, num_envs, seed=0, noise=noise)
+    env.reset(seed=0)
+    env.stagger_episodes()
+    action = torch.zeros(num_envs, env.task.action_size)
+    return lambda: env.step(action) and None
+
+
+def text(speeds: list[Speed]) -> str:
+    """Table of the speeds, with ratios to l2f where it ran."""
+    peer = next((s.steps_per_s for s in speeds if s.name == 'l2f'), None)
+    lines = [f'environment steps per second on one core of {cpu_model()}']
+    for speed in speeds:
+        ratio = f'{speed.steps_per_s / peer:6.2f} x l2f' if peer else '   (l2f is not installed)'
+        lines.append(
+            f'  {speed.name:40} {speed.num_envs:6d} envs {speed.steps_per_s / 1e6:8.2f} M/s {ratio}'
+        )
+    return '\n'.join(lines)

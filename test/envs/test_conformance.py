@@ -1,0 +1,47 @@
+"""Every task, on every engine, through every check; and the checks themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from robot_rl.envs import conformance
+from robot_rl.envs.conformance import CHECKS, ConformanceError
+from robot_rl.envs.engines import engine_names
+from robot_rl.spec import registry
+
+
+@pytest.mark.parametrize('check', CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize('engine', engine_names())
+@pytest.mark.parametrize('task_id', registry.task_ids())
+def test_conformance(task_id, engine, check):
+    check(registry.task(task_id), engine)
+
+
+def _hover(**changes):
+    return replace(registry.task('hover-crazyflie'), **changes)
+
+
+def test_a_constant_column_is_found():
+    task = registry.task('hover-crazyflie')
+
+    def observe(signals, memory):
+        return torch.cat((task.observe(signals, memory), torch.ones(len(memory), 1)), dim=1)
+
+    with pytest.raises(ConformanceError, match='constant columns'):
+        conformance.has_no_constant_observation(_hover(observe=observe), 'analytic')
+
+
+def test_a_setpoint_outside_its_limits_is_found():
+    with pytest.raises(ConformanceError, match='left the limits'):
+        conformance.obeys_spec(_hover(act=lambda action: 1e6 * action), 'analytic')
+
+
+def test_a_nan_is_found():
+    task = registry.task('hover-crazyflie')
+    bad = _hover(observe=lambda s, m: task.observe(s, m) / 0.0)
+    with pytest.raises(ConformanceError, match='not finite'):
+        conformance.stays_finite(bad, 'analytic')

@@ -1,0 +1,137 @@
+"""Processes: errors a user can mend, the recorder, groups that live and die together."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from robot_rl.deploy.record import read, recover
+from robot_rl.nodes.description import GOALS, Process, parameter_file, processes
+from robot_rl.spec import registry
+
+pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('ros')]
+
+
+def test_errors_are_one_clear_message_and_exit_code_2(nodes, text, tmp_path):
+    tmp_path.joinpath('bad.yaml').write_text('goal_node: [1\n 2')
+    tmp_path.joinpath('list.yaml').write_text('goal_node:\n  ros__parameters:\n    centre: []\n')
+    taken = tmp_path / 'taken.mcap'
+    taken.write_text('precious')
+    missing = ('--params-file', str(tmp_path / 'missing.yaml'))
+    cases = [
+        (nodes.start('goal_node', *missing), 'missing.yaml'),
+        (nodes.start('goal_node', '--params-file', str(tmp_path / 'bad.yaml')), 'bad.yaml'),
+        (nodes.start('goal_node', '--params-file', str(tmp_path / 'list.yaml')), 'empty list'),
+        (nodes.start('goal_node', rate_hz='fast'), "'rate_hz' of the node 'goal_node': expected a number"),
+        (nodes.start('goal_node', rate_herz=10.0), "Did you mean 'rate_hz'?"),
+        (nodes.start('goal_node', centre='[1.0, 2.0]'), 'expected 3 numbers'),
+        (nodes.start('goal_node', kind='figure_nine'), "Did you mean 'figure_eight'?"),
+        (nodes.start('goal_node', robot='crazyfly'), "Did you mean 'crazyflie'?"),
+        (nodes.start('policy_node'), "needs the parameter 'policy'"),
+        (nodes.start('policy_node', policy='/no/such.onnx', autostart=True), '/no/such.onnx'),
+        (nodes.start('recorder_node', path=taken, topics='[odom]'), 'Nothing is overwritten'),
+        (nodes.start('recorder_node'), "needs the parameters 'path'"),
+    ]
+    for process, words in cases:
+        assert process.wait(30) == 2, text(process)
+        assert words in text(process)
+        assert 'Traceback' not in text(process)
+        # rclpy's own line about a file it cannot read comes before ours.
+        assert len([line for line in text(process).splitlines() if '[rcl]' not in line]) <= 2
+    assert taken.read_text() == 'precious'
+
+
+def test_a_killed_recorder_leaves_everything_but_the_last_second(nodes, peer, tmp_path):
+    path = tmp_path / 'flight.mcap'
+    recorder = nodes.start('recorder_node', path=path, topics="['odom', '/goal', 'never_there']")
+    nodes.until(lambda: path.exists() and len(list(read(path))) > 10)
+    time.sleep(1.5)
+    recorder.send_signal(signal.SIGKILL)
+    moment = time.time()
+    recorder.wait()
+    found = list(read(path))
+    assert {m.topic for m in found} == {'/odom', '/goal'}
+    assert moment - 1e-9 * max(m.log_time for m in found) < 1.0
+    odom = [m.log_time for m in found if m.topic == '/odom']
+    assert (odom[-1] - odom[0]) * 1e-9 / (len(odom) - 1) == pytest.approx(0.01, rel=0.1)
+    from mcap.reader import make_reader
+
+    with recover(path).open('rb') as stream:
+        assert make_reader(stream).get_summary().statistics.message_count == len(found)
+
+
+def test_a_recorder_finishes_its_file_when_asked_to_end(nodes, peer, tmp_path):
+    from mcap.reader import make_reader
+    import numpy as np
+    from rclpy.serialization import deserialize_message
+
+    from robot_rl.nodes.messages import message_type
+
+    path = tmp_path / 'flight.mcap'
+    recorder = nodes.start('recorder_node', path=path, topics='[odom]')
+    nodes.until(lambda: path.exists() and len(list(read(path))) > 50)
+    recorder.send_signal(signal.SIGINT)
+    assert recorder.wait(10) == 0
+    with path.open('rb') as stream:
+        schema, channel, message = next(iter(make_reader(stream).iter_messages()))
+    assert (channel.topic, schema.name) == ('/odom', 'nav_msgs/msg/Odometry')
+    odometry = deserialize_message(message.data, message_type(schema.name))
+    assert np.isclose(odometry.pose.pose.position.z, 1.0)
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_process(nodes, peer, tmp_path, text):
+    recorder = nodes.start(
+        'recorder_node', path=tmp_path / 'flight.mcap', topics='[odom]', min_free_mb=1e12
+    )
+    nodes.until(lambda: 'Recording stopped' in text(recorder))
+    time.sleep(0.2)
+    assert recorder.poll() is None
+    recorder.send_signal(signal.SIGINT)
+    assert recorder.wait(10) == 1
+
+
+@pytest.fixture
+def group(tmp_path):
+    """(processes) -> a group in a domain of its own."""
+    from robot_rl.nodes.dds import confined, random_domain
+    from robot_rl.nodes.group import Group
+
+    file = parameter_file(registry.robot('crazyflie'))
+    environment = confined(tmp_path, random_domain())
+    return lambda described: Group(described, file, environment, tmp_path)
+
+
+def test_a_group_stops_all_when_one_ends(group):
+    from robot_rl.errors import FlightError
+
+    described = [Process('goal_node'), Process('policy_node', {'policy': '/no/such.onnx'})]
+    with group(described) as running:
+        goal = running.members['goal_node'].popen
+        time.sleep(1.0)
+        running.members['policy_node'].popen.kill()
+        with pytest.raises(FlightError, match='policy_node ended with exit code -9'):
+            running.wait(10.0)
+    assert goal.poll() == 0, 'the other was asked to end, and did in good order'
+
+
+def test_every_parameter_of_the_description_is_known_to_its_node(group, tmp_path, hover_policy):
+    """The YAML file, the description and the nodes agree on names: unknown ones end a node."""
+    described = processes(
+        registry.robot('crazyflie'), hover_policy, goal='lissajous', record=tmp_path / 'a.mcap'
+    )
+    without_simulator = [p for p in described if p.executable != 'sim_node']
+    with group(without_simulator) as running:
+        time.sleep(2.0)
+        for name, member in running.members.items():
+            assert member.popen.poll() is None, f'{name}: {member.tail()}'
+
+
+def test_parameter_files_hold_names_and_never_scales():
+    import yaml
+
+    content = yaml.safe_load(parameter_file(registry.robot('crazyflie')).read_text())
+    assert set(content) == {'sim_node', 'goal_node', 'policy_node', 'recorder_node'}
+    assert not [key for key in str(content).replace("'", ' ').split() if 'scale' in key]
+    assert set(GOALS) == {'hover', 'figure_eight', 'lissajous'}
