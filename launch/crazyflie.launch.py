@@ -1,17 +1,18 @@
-"""`ros2 launch robot_rl crazyflie.launch.py policy:=FILE`: a simulated Crazyflie, a goal, the policy.
+"""`ros2 launch robot_rl crazyflie.launch.py policy:=FILE`: a simulated Crazyflie and its policy.
 
-The processes are those of robot_rl.nodes.description; `robot_rl run` starts the same ones without launch.
+The processes are those of robot_rl.nodes.description; `robot_rl run` starts the same ones
+without launch.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from launch import LaunchContext, LaunchDescription
 from robot_rl.assets import asset
 from robot_rl.nodes.description import GOALS, parameter_file, processes
 from robot_rl.spec import registry

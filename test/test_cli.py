@@ -11,14 +11,14 @@ import sys
 
 import pytest
 
-from robot_rl import cli
+from robot_rl import cli, commands
 from robot_rl.errors import RobotRLError
 
 pytest.importorskip('tyro')
 
 
 def _run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, '-m', 'robot_rl.cli', *args]
+    command = [sys.executable, '-m', 'robot_rl', *args]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=cwd)
 
 
@@ -38,17 +38,17 @@ def _mistake(capsys: pytest.CaptureFixture[str], *args: str) -> str:
 def test_overview_names_every_command(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(args) == 0
     text = capsys.readouterr().out
-    for name in cli.COMMANDS:
+    for name in commands.COMMANDS:
         assert re.search(rf'^  {name} +[A-Z]', text, re.MULTILINE)
 
 
 def test_the_commands_promised_are_there() -> None:
     promised = {'list', 'train', 'eval', 'play', 'export', 'check', 'run', 'demo'}
-    assert promised <= set(cli.COMMANDS)
-    assert {'bench sim', 'bench train', 'bench latency'} <= set(cli.COMMANDS)
+    assert promised <= set(commands.COMMANDS)
+    assert {'bench sim', 'bench train', 'bench latency'} <= set(commands.COMMANDS)
 
 
-@pytest.mark.parametrize('name', list(cli.COMMANDS))
+@pytest.mark.parametrize('name', list(commands.COMMANDS))
 def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main([*name.split(), '--help'])
@@ -127,7 +127,7 @@ def test_errors_become_exit_codes(
     def fail(_self: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli.List, 'run', fail)
+    monkeypatch.setattr(commands.List, 'run', fail)
     assert cli.main(['list']) == code
     assert text in ' '.join(capsys.readouterr().err.split())
 
@@ -142,7 +142,7 @@ def test_a_defect_of_ours_keeps_its_traceback(
     def fail(_self: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli.List, 'run', fail)
+    monkeypatch.setattr(commands.List, 'run', fail)
     if isinstance(error, BrokenPipeError):
         return
     with pytest.raises(type(error)):
@@ -170,7 +170,7 @@ def test_list_names_what_there_is() -> None:
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     done = subprocess.run(
-        f'{sys.executable} -m robot_rl.cli --help | true',
+        f'{sys.executable} -m robot_rl --help | true',
         shell=True,
         capture_output=True,
         text=True,

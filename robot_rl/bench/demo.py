@@ -1,4 +1,4 @@
-"""From nothing to a policy flying over ROS 2: every step for real, then a report of what came out."""
+"""From nothing to a policy flying over ROS 2: every step for real, then a report."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class _Demo:
 
 def _learning(run: Path, episodes: int) -> Learning:
     """Read progress.csv and validation.json of a run."""
-    with open(run / 'progress.csv', newline='') as file:
+    with (run / 'progress.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
     validated: list[dict[str, Any]] = json.loads((run / 'validation.json').read_text())
     kept = json.loads((run / 'evaluation.json').read_text())['chosen_on_validation']['iteration']
@@ -208,6 +208,7 @@ def _summary(facts: list[Fact]) -> str:
     marks = {True: 'ok  ', False: 'MISS', None: '    '}
     width = max(len(fact.label) for fact in facts)
     lines = [
-        f'  {marks[fact.good]} {fact.label:{width}}  {fact.value:>8}  {fact.note}' for fact in facts
+        f'  {marks[fact.good]} {fact.label:{width}}  {fact.value:>8}  {fact.note}'
+        for fact in facts
     ]
     return '\n'.join(['', *lines])

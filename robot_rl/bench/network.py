@@ -1,4 +1,4 @@
-"""The network inside a policy file, as a torch module: to time torch on the very same weights."""
+"""A torch network of the same layers as the one in a policy file: to time torch on it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
-def network_of(data: bytes) -> nn.Module | None:
-    """Multilayer perceptron of a policy file's bytes, or None where it holds something else."""
+def network_of(data: bytes) -> nn.Sequential | None:
+    """Multilayer perceptron of a policy file's bytes, or None where it holds something else.
+
+    The first layer's weights are those of the file, into which the exporter may have folded the
+        (torch.from_numpy(numpy_helper.to_array(weights[n]).copy()) for n in node.input[1:])
+    """
     graph = onnx.load_model_from_string(data).graph
     weights = {tensor.name: tensor for tensor in graph.initializer}
     readers = {node.input[0]: node for node in graph.node if node.op_type in _ACTIVATIONS}

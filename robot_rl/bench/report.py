@@ -255,12 +255,14 @@ def _machine(report: Report) -> str:
 
 
 _CSS = """
-:root { color-scheme: light dark; --ink: #1d2329; --soft: #5b6670; --page: #fbfbfa; --card: #fff;
-  --line: #dfe3e6; --grid: #e6e9ec; --goal: #7d8790; --bad: #c7362f; --good: #1f7a4d;
+:root { color-scheme: light dark;
+  --ink: #1d2329; --soft: #5b6670; --page: #fbfbfa; --card: #fff; --line: #dfe3e6;
+  --grid: #e6e9ec; --goal: #7d8790; --bad: #c7362f; --good: #1f7a4d;
   --series-0: #2667c9; --series-1: #cf6a0c; --series-2: #23875d; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e3e7ea; --soft: #9aa5ae; --page: #15191c;
-  --card: #1d2327; --line: #343c42; --grid: #30373d; --goal: #8f9aa3; --bad: #f0736b; --good:
-  #5cc48d; --series-0: #6da5f5; --series-1: #f0a04d; --series-2: #5cc48d; } }
+@media (prefers-color-scheme: dark) { :root {
+  --ink: #e3e7ea; --soft: #9aa5ae; --page: #15191c; --card: #1d2327; --line: #343c42;
+  --grid: #30373d; --goal: #8f9aa3; --bad: #f0736b; --good: #5cc48d;
+  --series-0: #6da5f5; --series-1: #f0a04d; --series-2: #5cc48d; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; }
@@ -274,18 +276,22 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 section > p { color: var(--soft); margin: 0 0 .75rem; font-size: .9rem; max-width: 48rem; }
 svg { width: 100%; height: auto; display: block; }
 svg text { font-family: inherit; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .75rem;
-margin: 0; } .facts div { background: var(--card); border: 1px solid var(--line); border-left: 4px
-solid var(--line);
-  border-radius: 8px; padding: .7rem .9rem; }
-.facts .good { border-left-color: var(--good); } .facts .bad { border-left-color: var(--bad); }
-dt { color: var(--soft); font-size: .85rem; } dd { margin: 0; font-size: 1.35rem; font-weight: 600;
-} .facts p { margin: 0; color: var(--soft); font-size: .8rem; } summary { font-weight: 600; margin-top: 1rem; cursor: pointer; }
-.wide { overflow-x: auto;
-margin-top: .75rem; } table { border-collapse: collapse; width: 100%; font-size: .88rem;
-font-variant-numeric: tabular-nums; } th { text-align: left; color: var(--soft); font-weight: 600;
-} th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align:
-top; } .n { text-align: right; } .failure { border-left: 4px solid var(--bad); background:
-var(--card);
-padding: .7rem 1rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr));
+  gap: .75rem; margin: 0; }
+.facts div { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
+  border-left: 4px solid var(--line); padding: .7rem .9rem; }
+.facts .good { border-left-color: var(--good); }
+.facts .bad { border-left-color: var(--bad); }
+.facts p { margin: 0; color: var(--soft); font-size: .8rem; }
+dt { color: var(--soft); font-size: .85rem; }
+dd { margin: 0; font-size: 1.35rem; font-weight: 600; }
+summary { font-weight: 600; margin-top: 1rem; cursor: pointer; }
+.wide { overflow-x: auto; margin-top: .75rem; }
+table { border-collapse: collapse; width: 100%; font-size: .88rem;
+  font-variant-numeric: tabular-nums; }
+th { text-align: left; color: var(--soft); font-weight: 600; }
+th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; }
+.n { text-align: right; }
+.failure { border-left: 4px solid var(--bad); background: var(--card); padding: .7rem 1rem; }
 """

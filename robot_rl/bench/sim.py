@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import time
 
-from robot_rl.bench.machine import cpu_model
+from robot_rl.bench.machine import machine_name
 from robot_rl.envs.engines import make_env
 from robot_rl.spec import registry
 
@@ -71,7 +71,7 @@ def _ours(task_id: str, engine: str, num_envs: int, noise: bool) -> Callable[[],
 def text(speeds: list[Speed]) -> str:
     """Table of the speeds, with ratios to l2f where it ran."""
     peer = next((s.steps_per_s for s in speeds if s.name == 'l2f'), None)
-    lines = [f'environment steps per second on one core of {cpu_model()}']
+    lines = [f'environment steps per second on one core of {machine_name()}']
     for speed in speeds:
         ratio = f'{speed.steps_per_s / peer:6.2f} x l2f' if peer else '   (l2f is not installed)'
         lines.append(

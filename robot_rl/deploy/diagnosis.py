@@ -36,8 +36,11 @@ WRONG = {'attitude': 0.025, 'velocity': 0.025, 'rotors': 0.25}
 
 Delays alone leave some, and so do inertia, thrust and lag that are not quite as declared.
 """
-SHORT = 2.0
-"""A flight of n periods must leave at least SHORT / n unexplained: chance looks like a cause."""
+SHORT = {'attitude': 2.0, 'velocity': 2.0, 'rotors': 14.0}
+"""A flight of n periods must leave at least SHORT / n unexplained: chance looks like a cause.
+
+The rotors' lag and gain are fitted as well, so that chance has more to play with.
+"""
 
 
 class Finding(NamedTuple):
@@ -87,7 +90,7 @@ def _verdict(law: str, flight: Flight, tried: Iterator[Hypothesis]) -> list[Find
         return []
     as_is, others = hypotheses[0], [h for h in hypotheses[1:] if not math.isnan(h.score)]
     best = min((h.score for h in others), default=math.inf)
-    least = max(WRONG[law], SHORT / len(flight.time))
+    least = max(WRONG[law], SHORT[law] / len(flight.time))
     if as_is.score < least or best > min(EXPLAINED, FAR_BETTER * as_is.score):
         return []
     # What explains it about as well is as likely: with yaw near zero, a flipped position and a

@@ -1,8 +1,9 @@
 """Recordings: MCAP files that survive a killed process up to the last flush.
 
-Messages arrive as serialized bytes and are written as they are. Every chunk is flushed within a second, so an
-unfinished file (kill -9, power cut) is readable up to there; `recover` turns it into a finished one.
-The package mcap is imported where it is needed: a robot that does not record does not need it.
+Messages arrive as serialized bytes and are written as they are. Every chunk is flushed within a
+second, so an unfinished file (kill -9, power cut) is readable up to there; `recover` turns it
+into a finished one. The package mcap is imported where it is needed: a robot that does not
+record does not need it.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class Recording:
         )
 
     def write(self, channel: int, data: bytes, log_time: int, publish_time: int) -> None:
-        """Add one serialized message; times in nanoseconds. Raises RunFolderError if the disk fails."""
+        """Add a serialized message; times in nanoseconds. Raises RunFolderError."""
         self.messages += 1
         self._guarded(self._writer.add_message, channel, log_time, data, publish_time)
 
@@ -124,7 +125,8 @@ class Recording:
         """Write out what is held if FLUSH_S has passed since the last time; `now` in seconds.
 
         Raises:
-            RunFolderError: the disk is full or about to be. What was flushed before stays readable.
+            RunFolderError: the disk is full or about to be. What was flushed before stays
+            readable.
         """
         if now - self._flushed < FLUSH_S:
             return False
@@ -163,7 +165,7 @@ class Recording:
 
 
 def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
-    """Messages of a recording in file order, of `topics` or all; stops quietly where a file breaks off.
+    """Messages of a recording, of `topics` or all; ends quietly where a file breaks off.
 
     Raises:
         RunFolderError: the file is missing or is no MCAP file at all.

@@ -142,6 +142,17 @@ def shares_no_memory(task: Task, engine: str) -> None:
         _require(same, task, engine, 'a later step wrote into an earlier observation.')
 
 
+def leaves_the_action_alone(task: Task, engine: str) -> None:
+    """Neither a step nor a reset writes into the action it was given."""
+    for num_envs in (1, 3):
+        env = make_env(task, engine, num_envs, seed=0)
+        env.reset(seed=0)
+        action = torch.full((num_envs, task.action_size), 0.5)
+        env.step(action)
+        env.reset(seed=0)
+        _require(bool((action == 0.5).all()), task, engine, 'the action was written into.')
+
+
 def has_no_constant_observation(task: Task, engine: str) -> None:
     """Every number the policy or the critic sees carries something."""
     env = make_env(task, engine, 64, seed=0)
@@ -183,6 +194,7 @@ CHECKS: tuple[Callable[[Task, str], None], ...] = (
     batch_of_one_is_a_row,
     partial_reset_leaves_the_others,
     shares_no_memory,
+    leaves_the_action_alone,
     has_no_constant_observation,
     reports_time_out_as_truncation,
 )

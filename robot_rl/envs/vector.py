@@ -114,7 +114,8 @@ class VectorEnv:
         gives setpoints.
         """
         task = self.task
-        action = action.T.contiguous().T  # environments side by side, see mdp/observations.py
+        # A copy: the caller's own must not change with a reset. Laid out as mdp/observations.py says.
+        action = action.T.clone(memory_format=torch.contiguous_format).T
         self.engine.step(task.act(action) if setpoint is None else setpoint)
         self.commands.step()
         self.episode_steps += 1

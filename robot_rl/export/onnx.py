@@ -71,7 +71,7 @@ def export_policy(
         evaluation=evaluation,
         statistics=statistics,
     )
-    states = [golden_states, random_states(task, statistics, RANDOM_STATES)]
+    states = [golden_states, random_states(golden_states, RANDOM_STATES)]
     inputs = _stack(graph, states)
     with torch.inference_mode():
         expected = [out.numpy() for out in graph(*map(torch.from_numpy, inputs))]

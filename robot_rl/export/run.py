@@ -50,6 +50,7 @@ def evaluations(run: Path) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     for path in [run / 'evaluation.json', *sorted(run.glob('evaluation-*.json'))]:
         if path.is_file():
-            score = json.loads(path.read_text())
+            # An error that no episode lived to have is infinite there; a contract holds numbers.
+            score = json.loads(path.read_text(), parse_constant=lambda _: None)
             found[score['engine']] = {**found.get(score['engine'], {}), **score}
     return found

@@ -11,24 +11,26 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, helper, numpy_helper
 
-Constants = dict[str, np.ndarray]
+from robot_rl.export.affine import Constants, Shapes, join
 
 
 def simplify(model: Any) -> None:
     """Simplify an ONNX model in place. Shapes of intermediate values must still be in it."""
     graph = model.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    _choose_branches(graph, constants)
-    _merge_transposes(graph, constants)
-    _remove_unused(graph)
-
-
-def _choose_branches(graph: Any, constants: Constants) -> None:
-    """Where(constant, a, b) is a or b; torch.lerp is exported with one."""
     shapes = {
         value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in (*graph.value_info, *graph.input, *graph.output)
     }
+    _choose_branches(graph, constants, shapes)
+    _merge_transposes(graph, constants)
+    _remove_unused(graph)
+    join(graph, {t.name: numpy_helper.to_array(t) for t in graph.initializer}, shapes)
+    _remove_unused(graph)
+
+
+def _choose_branches(graph: Any, constants: Constants, shapes: Shapes) -> None:
+    """Where(constant, a, b) is a or b; torch.lerp is exported with one."""
     outputs = {value.name for value in graph.output}
     renamed: dict[str, str] = {}
     for node in graph.node:
@@ -58,12 +60,17 @@ def _merge_transposes(graph: Any, constants: Constants) -> None:
         matrix, first = constants.get(product.input[0]), made.get(product.input[1])
         if matrix is None or matrix.ndim != 2 or first is None or not _is_transpose(first):
             continue
-        name = f'{product.input[0]}_transposed'
-        if name not in constants:
-            constants[name] = np.ascontiguousarray(matrix.T)
-            graph.initializer.append(numpy_helper.from_array(constants[name], name))
+        name = _constant(graph, constants, f'{product.input[0]}_transposed', matrix.T)
         merged = helper.make_node('MatMul', [first.input[0], name], list(last.output), last.name)
         graph.node[index].CopyFrom(merged)
+
+
+def _constant(graph: Any, constants: Constants, name: str, value: np.ndarray) -> str:
+    """Add a constant, once, and return its name."""
+    if name not in constants:
+        constants[name] = np.ascontiguousarray(value)
+        graph.initializer.append(numpy_helper.from_array(constants[name], name))
+    return name
 
 
 def _is_transpose(node: NodeProto) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,9 @@ import numpy as np
 import torch
 
 from robot_rl.spec.task import Task
+
+Actor = Callable[[torch.Tensor], torch.Tensor]
+"""Observation (n, size) to action (n, size): a torch module, or a function."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,11 @@ class Observed(Protocol):
 
     task: Task
     num_envs: int
-    memory: torch.Tensor
+
+    @property
+    def memory(self) -> torch.Tensor:
+        """What the policy carries, (num_envs, memory_size)."""
+        ...
 
     @property
     def measured(self) -> Mapping[str, torch.Tensor]:
@@ -74,7 +81,7 @@ class Moments:
 
 
 def collect(
-    env: Observed, actor: torch.nn.Module, *, steps: int, rows: int = 1024, seed: int = 0
+    env: Observed, actor: Actor, *, steps: int, rows: int = 1024, seed: int = 0
 ) -> tuple[States, dict[str, dict[str, list[float]]]]:
     """Let `actor` act for `steps` periods in every environment.
 
@@ -111,17 +118,14 @@ def collect(
     return States(joined, memory), {name: moment.entry() for name, moment in moments.items()}
 
 
-def random_states(
-    task: Task, statistics: Mapping[str, Mapping[str, list[float]]], num: int, seed: int = 0
-) -> States:
-    """Inputs beyond what was seen: uniform over each range widened by half, memory in [-1, 1]."""
+def random_states(seen: States, num: int, seed: int = 0) -> States:
+    """Draw inputs beyond `seen`: each component uniform over its range, widened by half."""
     draw = np.random.default_rng(seed)
-    signals = {}
-    for name in task.signal_names:
-        low, high = np.array(statistics[name]['low']), np.array(statistics[name]['high'])
+
+    def beyond(rows: np.ndarray) -> np.ndarray:
+        low, high = rows.min(0), rows.max(0)
         margin = 0.25 * (high - low)
-        signals[name] = draw.uniform(low - margin, high + margin, (num, len(low))).astype(
-            np.float32
-        )
-    memory = draw.uniform(-1.0, 1.0, (num, task.memory_size)).astype(np.float32)
-    return States(signals, memory)
+        return draw.uniform(low - margin, high + margin, (num, len(low))).astype(np.float32)
+
+    signals = {name: beyond(rows) for name, rows in seen.signals.items()}
+    return States(signals, beyond(seen.memory))

@@ -21,9 +21,9 @@ class TrainConfig:
     """Rounds of PPO; 0 for the task's own number."""
     num_envs: int = 0
     """Environments; 0 for the task's own number."""
-    checkpoints: int = 8
-    """Checkpoints in a run; those of the last half are validated."""
-    validation_episodes: int = 512
+    checkpoints: int = 6
+    """Checkpoints in a run; those of the last third are validated."""
+    validation_episodes: int = 256
     """Episodes that a checkpoint is validated on."""
     test_episodes: int = 2000
     """Episodes that the best checkpoint is confirmed on."""

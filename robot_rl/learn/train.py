@@ -57,7 +57,7 @@ def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
             f'Known: {", ".join(sorted(known))}.'
         )
     asked = {n: v for n in ('iterations', 'num_envs') if (v := getattr(config, n))}
-    return replace(PpoConfig(), **dict(task.training), **asked)
+    return replace(PpoConfig(), **{**task.training, **asked})
 
 
 class _Training:
@@ -121,12 +121,12 @@ class _Training:
                 progress.show(done, row['reward'], validated)
 
     def _checkpoint(self) -> dict[str, float]:
-        """Save; in the last half also validate and keep the best."""
+        """Save; in the last third also validate and keep the best."""
         learner = self.learner
         state = {**learner.state_dict(), 'cpu_s': self.seconds, 'best': list(self.best)}
         state['validated'] = self.validated
         scores: dict[str, float] = {}
-        if 2 * learner.iteration >= self.ppo.iterations or self.interrupted:
+        if 3 * learner.iteration >= 2 * self.ppo.iterations or self.interrupted:
             episodes = self._episodes(self.config.validation_episodes, VALIDATION_SEED)
             scores = summary(episodes)
             row = {'iteration': learner.iteration, 'cpu_s': self.seconds, **scores}
@@ -222,7 +222,7 @@ class _Progress:
 
         self._steps, self._last = steps, 0
         self._bar = tqdm(
-            total=total * steps, unit='step', unit_scale=True, disable=quiet, desc='training'
+            total=total * steps, unit='step', unit_scale=True, disable=quiet or None, desc='training'
         )
 
     def __enter__(self) -> _Progress:

@@ -1,10 +1,11 @@
 """Reads the two messages of every control period straight from their serialized form.
 
-rclpy builds a tree of Python objects for each message, 0.2 ms for an Odometry with its covariances; the numbers that
-a policy needs are at known places and cost a tenth of that. The tests hold these readers to rclpy's own.
+rclpy builds a tree of Python objects for each message, 0.2 ms for an Odometry with its
+covariances; the numbers that a policy needs are at known places and cost a tenth of that. The
+tests hold these readers to rclpy's own.
 
-The form is plain CDR (OMG CORBA 15.3): four bytes say the byte order, then every number is aligned to its own size,
-counted from there.
+The form is plain CDR (OMG CORBA 15.3): four bytes say the byte order, then every number is
+aligned to its own size, counted from there.
 """
 
 from __future__ import annotations
@@ -87,9 +88,10 @@ def parse_odometry(data: bytes, out: Mapping[str, Values]) -> tuple[float, str, 
 
 
 def parse_trajectory(data: bytes, out: Mapping[str, Values]) -> tuple[float, str, bool]:
-    """Read the first point of a trajectory_msgs/MultiDOFJointTrajectory; returns stamp, frame, found.
+    """Read the first point of a trajectory_msgs/MultiDOFJointTrajectory.
 
-    `found` is False, and `out` untouched, without a point that has a transform.
+    Returns stamp [s], frame_id and `found`; that is False, and `out` untouched, without a point
+    that has a transform.
     """
     cursor = Cursor(data)
     stamp, frame = cursor.stamp(), cursor.text()

@@ -1,7 +1,8 @@
 """One driver for each robot on this machine, without waiting for DDS to discover anything.
 
-Discovery can take seconds, and two nodes that start together may both see an empty topic. A file lock is held from
-activation on and is given back by the kernel when its process dies, however it dies.
+Discovery can take seconds, and two nodes that start together may both see an empty topic. A file
+lock is held from activation on and is given back by the kernel when its process dies, however it
+dies.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Keeps DDS on this machine: environment of the processes that a run starts.
 
-LOCALHOST alone is not enough: it sends to the loopback interface only but listens on all of them, so a host that
-names us as a static peer gets in. The profile below binds UDP to the loopback interface as well, and gives shared
-memory segments that hold an uncompressed image.
+LOCALHOST alone is not enough: it sends to the loopback interface only but listens on all of
+them, so a host that names us as a static peer gets in. The profile below binds UDP to the
+loopback interface as well, and gives shared memory segments that hold an uncompressed image.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def random_domain() -> int:
 
 
 def confined(folder: Path, domain: int, base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment whose ROS stays on this machine in `domain`; writes the DDS profile to `folder`."""
+    """Environment whose ROS stays here, in `domain`; writes the DDS profile to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     profile = folder / 'fastdds.xml'
     profile.write_text(PROFILE, encoding='utf-8')

@@ -1,7 +1,7 @@
 """Which processes make up a flight, as data: `ros2 launch` and `robot_rl run` both read this.
 
-Imports no ROS. A process runs `python3 -m robot_rl.nodes.<executable>`, which is also what the executable of that
-name in lib/robot_rl does.
+Imports no ROS. A process runs `python3 -m robot_rl.nodes.<executable>`, which is also what the
+executable of that name in lib/robot_rl does.
 """
 
 from __future__ import annotations

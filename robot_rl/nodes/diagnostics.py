@@ -22,7 +22,7 @@ LEVELS: dict[str, bytes] = {
 def diagnostic_array(
     name: str, hardware: str, content: Mapping[str, Any], warnings: list[str]
 ) -> DiagnosticArray:
-    """Message from `Controller.diagnostics()` (and more of the kind); nested keys are joined by dots.
+    """Message from `Controller.diagnostics()`; nested keys are joined by dots.
 
     Args:
         name: the node.

@@ -1,4 +1,4 @@
-"""Publishes a goal: a point, a figure eight or a Lissajous curve, with its velocity and acceleration."""
+"""Publishes a goal with its derivatives: a point, a figure eight or a Lissajous curve."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def _curve(parameters: Parameters) -> Curve:
 
 
 class GoalNode(Node):
-    """Parameters: `robot`, `kind`, `centre`, `speed`, `ramp_s`, `rate_hz`, `delay_s`, `start_with`, the shape.
+    """Parameters: `robot`, `kind` and its shape, `speed`, `rate_hz`, and when it starts.
 
-    The curve starts `delay_s` after the first message on the topic `start_with`, or after the start of the node
-    if that is empty; until then the goal stands at the curve's start.
+    The curve starts `delay_s` after the first message on the topic `start_with`, or after the
+    start of the node if that is empty; until then the goal stands at the curve's start.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from robot_rl.errors import FlightError
 from robot_rl.nodes.description import Process
 
 GRACE_S = 8.0
-"""[s] between asking a process to end (SIGINT) and killing it; a robot may land in the meantime."""
+"""[s] between asking a process to end (SIGINT) and killing it: time to land."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -117,7 +117,7 @@ class Group:
             time.sleep(min(0.1, left))
 
     def stop(self) -> dict[str, int]:
-        """Ask the policy to end first, then the others; kill what stays. Returns the exit codes."""
+        """End the policy first, then the others; kill what stays. Returns the exit codes."""
         first = [n for n in self.members if n == 'policy_node']
         self._stop(first)
         self._stop([n for n in self.members if n not in first])
@@ -128,12 +128,12 @@ class Group:
         for popen in alive:
             popen.send_signal(signal.SIGINT)
         end = time.monotonic() + GRACE_S
+        while time.monotonic() < end and any(popen.poll() is None for popen in alive):
+            time.sleep(0.01)
         for popen in alive:
-            try:
-                popen.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            if popen.poll() is None:
                 popen.kill()
-                popen.wait()
+            popen.wait()
 
 
 def _end_with_parent() -> None:

@@ -1,12 +1,13 @@
-"""Signals out of ROS messages and back: the only place that knows the layout of a measured message.
+"""Signals out of ROS messages and back: the only place that knows how a message is laid out.
 
-Conversions are data: `DECODERS` and `ENCODERS` are keyed by ROS type. A decoder writes into arrays that
-the caller keeps, so a control period allocates nothing, and refuses a message that does not mean what
-its topic promises (frame, size) instead of guessing. ROS quaternions are xyzw; they become wxyz here
-and nowhere else.
+Conversions are data: `DECODERS` and `ENCODERS` are keyed by ROS type. A decoder writes into
+arrays that the caller keeps, so a control period allocates nothing, and refuses a message that
+does not mean what its topic promises (frame, size) instead of guessing. ROS quaternions are
+xyzw; they become wxyz here and nowhere else.
 
 Every value passes through `float()` or `int()` on its way into a message: rclpy's converters check
-nothing by default and write a NumPy scalar as garbage. The tests run with ROS_PYTHON_CHECK_FIELDS=1.
+nothing by default and write a NumPy scalar as garbage. The tests run with
+ROS_PYTHON_CHECK_FIELDS=1.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Decoder:
     decode: Decode
     """(message, robot, arrays by signal name) -> None; raises MessageError."""
     parse: Parse | None = None
-    """The same from the serialized message, returning its stamp [s]; None where speed does not matter."""
+    """The same from the serialized message, returning its stamp [s]; None where speed does not
+    matter."""
 
 
 def message_type(name: str) -> type:
@@ -80,7 +82,8 @@ def check_frame(got: str, expected: str, where: str) -> None:
     """Raise MessageError unless a frame is the expected one (a leading slash is forgiven)."""
     if got.lstrip('/') != expected:
         raise MessageError(
-            f'{where} is {got!r}, expected {expected!r}. Publish it in that frame or transform it first.'
+            f'{where} is {got!r}, expected {expected!r}. Publish it in that frame, or '
+            'transform it first.'
         )
 
 

@@ -1,7 +1,8 @@
-"""ROS parameters with the errors of a good command line: unknown names, wrong types, impossible values.
+"""ROS parameters with the errors of a good command line: unknown names, wrong types.
 
-rclpy ignores a misspelt parameter in a YAML file without a word, and a robot then flies with the default.
-Here every parameter that was given must be asked for, and must have the type of its default.
+rclpy ignores a misspelt parameter in a YAML file without a word, and a robot then flies with the
+default. Here every parameter that was given must be asked for, and must have the type of its
+default.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from robot_rl.nodes.qos import Quality, quality
 
 T = TypeVar('T', bool, int, float, str)
 
-NODE_OPTIONS = {
+NODE_OPTIONS: dict[str, Any] = {
     'allow_undeclared_parameters': True,
     'automatically_declare_parameters_from_overrides': True,
 }
@@ -52,7 +53,8 @@ class Parameters:
             isinstance(v, int | float) and not isinstance(v, bool) for v in values
         ):
             raise SpecError(
-                f'Parameter {name!r} of {self._where}: expected {len(default)} numbers, got {values!r}.'
+                f'Parameter {name!r} of {self._where}: expected {len(default)} numbers, '
+                f'got {values!r}.'
             )
         return tuple(float(v) for v in values)
 
@@ -99,8 +101,8 @@ class Parameters:
             return float(value)
         if type(value) is not kind:
             raise SpecError(
-                f'Parameter {name!r} of {self._where}: expected {_NAMES[kind]} such as {default!r}, '
-                f'got {value!r} ({_NAMES.get(type(value), type(value).__name__)}).'
+                f'Parameter {name!r} of {self._where}: expected {_NAMES[kind]} such as '
+                f'{default!r}, got {value!r} ({_NAMES.get(type(value), type(value).__name__)}).'
             )
         return value
 

@@ -1,4 +1,4 @@
-"""From topics to the controller: subscribe, take the newest message, decode, hand over with its age."""
+"""From topics to the controller: take the newest message, decode it, hand it over."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from robot_rl.spec.robot import Robot, Topic
 from robot_rl.spec.signal import VOCABULARY
 
 RATE_TOLERANCE = 0.9
-"""A topic must come at this part of the rate that the policy needs: jitter is none of its faults."""
+"""A topic must come at this part of the rate that the policy needs: jitter is none of its
+faults."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class PolicyInputs:
         lacking = [s.signal.name for s in sources if s.signal.name not in reader.signals]
         if lacking:
             raise MessageError(
-                f'The topic {route.name!r} must supply {lacking[0]!r}, which {route.message} lacks.'
+                f'The topic {route.name!r} must supply {lacking[0]!r}, which {route.message} '
+                'lacks.'
             )
         qos = profile(route.quality)
         kind = message_type(route.message)

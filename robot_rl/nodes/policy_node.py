@@ -6,96 +6,39 @@ active      every control period: newest messages, controller, publish. ROS is s
 deactivate  runs the robot's safe action to its end, as does the end of the process.
 
 Services `~/takeover` (SetBool) and `~/reset` (Trigger, after a fault or an emergency stop); topics
-`~/takeover_setpoint` (the robot's setpoint message) and `estop` (Bool). Parameters: see `Settings`.
+`~/takeover_setpoint` (the robot's setpoint message) and `estop` (Bool). Parameters: see
+`Settings`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 import gc
-from pathlib import Path
 import sys
 import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from std_srvs.srv import SetBool, Trigger
 
 from robot_rl.deploy.controller import Controller
 from robot_rl.deploy.modes import SAFE_MODES, Mode
 from robot_rl.deploy.policy import Policy
-from robot_rl.errors import ContractError, FlightError, RobotRLError, SpecError
+from robot_rl.errors import ContractError, FlightError, RobotRLError
 from robot_rl.nodes.diagnostics import diagnostic_array
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
-from robot_rl.nodes.policy_inputs import PolicyInputs, Route
+from robot_rl.nodes.policy_inputs import PolicyInputs
 from robot_rl.nodes.policy_output import Output
 from robot_rl.nodes.policy_override import Override
+from robot_rl.nodes.policy_settings import Settings
 from robot_rl.nodes.process import SPIN_S, Stop, executor_of, serve
-from robot_rl.nodes.qos import Quality, profile
+from robot_rl.nodes.qos import profile
 from robot_rl.nodes.rhythm import Rhythm, Stopped
 from robot_rl.nodes.traces import Traces, write_json
-from robot_rl.spec import registry
-from robot_rl.spec.robot import Robot
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 LANDING_S = 5.0
 """[s] longest time that the safe action gets when the process is asked to end."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Parameters of the node, beside `topics.*`, `messages.*` and `qos.*` of each topic."""
-
-    policy: Path
-    """The .onnx file."""
-    robot: Robot
-    setpoint_topic: str
-    """'' for the one the robot declares."""
-    setpoint_message: str
-    """'' for the one the robot declares."""
-    autostart: bool
-    """Configure and activate without a lifecycle manager, and end if that is refused."""
-    patience_s: float
-    """[s] how long autostart waits for sensors and a goal."""
-    rate_window_s: float
-    """[s] over which the rate of the sensors is measured before activation."""
-    phase_s: float
-    """[s] from the arrival of a measurement to the deadline: the loop runs in step with the sensor."""
-    diagnostics_hz: float
-    report: Path | None
-    """JSON file for durations and counts, written on activation and at the end."""
-    routes: list[Route]
-    setpoint_quality: Quality
-
-    @staticmethod
-    def read(parameters: Parameters) -> Settings:
-        """Read and check them. Raises SpecError or UnknownNameError."""
-        policy, report = parameters.get('policy', ''), parameters.get('report', '')
-        robot = registry.robot(parameters.get('robot', 'crazyflie'))
-        settings = Settings(
-            policy=Path(policy).expanduser(),
-            robot=robot,
-            setpoint_topic=parameters.get('setpoint_topic', ''),
-            setpoint_message=parameters.get('setpoint_message', ''),
-            autostart=parameters.get('autostart', False),
-            patience_s=parameters.get('patience_s', 30.0),
-            rate_window_s=parameters.get('rate_window_s', 0.5),
-            phase_s=parameters.get('phase_s', 0.001),
-            diagnostics_hz=parameters.get('diagnostics_hz', 1.0),
-            report=Path(report).expanduser() if report else None,
-            routes=[Route.read(parameters, topic) for topic in robot.topics],
-            setpoint_quality=parameters.quality('setpoint', 'setpoint'),
-        )
-        parameters.finish()
-        if not policy:
-            raise SpecError("The node 'policy_node' needs the parameter 'policy', an .onnx file.")
-        if not (settings.rate_window_s > 0.0 and settings.diagnostics_hz > 0.0):
-            raise SpecError(
-                "'rate_window_s' and 'diagnostics_hz' of 'policy_node' must be positive."
-            )
-        return settings
 
 
 class PolicyNode(LifecycleNode):
@@ -117,37 +60,35 @@ class PolicyNode(LifecycleNode):
         self._driving = False
         self._landing_until = 0.0
         self._activated_at = 0.0
-        self.create_service(SetBool, '~/takeover', self._on_takeover)
-        self.create_service(Trigger, '~/reset', self._on_reset)
 
     # Lifecycle
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Load the policy and connect; FAILURE, with the reason in the log, if it does not fit."""
         return self._guarded(self._configure)
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let the policy drive; FAILURE, with the reason in the log, while something is missing."""
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
+        """Let the policy drive; FAILURE, with the reason in the log, while it must not."""
         result = self._guarded(self._activate)
         if result != SUCCESS and self._controller is not None:
             self._output.claim.release()
         return result
 
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Run the safe action to its end."""
         return self._guarded(lambda: self._land('deactivated'))
 
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Forget the policy."""
         return self._guarded(self._disconnect)
 
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Run the safe action to its end and forget the policy."""
         self._stop.count = max(1, self._stop.count)
         return self._guarded(lambda: self._land('shut down'))
 
     def _guarded(self, work: Callable[[], None]) -> TransitionCallbackReturn:
-        """Do the work of a transition; an error the user can mend is a FAILURE and goes to the log."""
+        """Do the work of a transition; what the user can mend is a FAILURE and goes to the log."""
         self._refusal = None
         try:
             work()
@@ -174,12 +115,15 @@ class PolicyNode(LifecycleNode):
             settings.setpoint_message,
             profile(settings.setpoint_quality),
         )
-        self._override = Override(self, settings.robot, self._output, controller)
+        self._override = Override(
+            self, settings.robot, self._output, controller, lambda: self._rhythm.now()
+        )
         self._inputs = PolicyInputs(self, settings.robot, controller, settings.routes)
         self._rhythm = Rhythm(self, self._executor_used, contract.control_dt, self._ended)
         self._controller = controller
         self.get_logger().info(
-            f'{settings.policy.name}: {contract.task}, {1.0 / contract.control_dt:g} Hz, self-test passed.'
+            f'{settings.policy.name}: {contract.task}, {1.0 / contract.control_dt:g} Hz, '
+            'self-test passed.'
         )
 
     def _disconnect(self) -> None:
@@ -228,8 +172,8 @@ class PolicyNode(LifecycleNode):
         holder = self._output.claim.take()
         if others or holder:
             raise ContractError(
-                f'{self._output.topic} already has a publisher: {", ".join(others) or holder}. Two '
-                'nodes must not drive one robot; stop the other one first.'
+                f'{self._output.topic} already has a publisher: {", ".join(others) or holder}. '
+                'Two nodes must not drive one robot; stop the other one first.'
             )
 
     def _require(self) -> Controller:
@@ -416,35 +360,6 @@ class PolicyNode(LifecycleNode):
         if final:
             content['micros'] = self._traces.micros()
         write_json(self._settings.report, content)
-
-    # Services
-
-    def _on_takeover(
-        self, request: SetBool.Request, response: SetBool.Response
-    ) -> SetBool.Response:
-        controller = self._controller
-        if controller is None:
-            response.success, response.message = False, 'not configured'
-            return response
-        now = self._rhythm.now()
-        if request.data:
-            response.success = bool(controller.take_over(now))
-        else:
-            controller.release(now)
-            response.success = controller.mode is not Mode.TAKEOVER
-        response.message = controller.reason or controller.mode.value
-        return response
-
-    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        controller = self._controller
-        if controller is None or controller.mode is not Mode.FAULT:
-            response.success, response.message = False, 'there is no fault to reset'
-        elif self._override.stopped:
-            response.success, response.message = False, 'the emergency stop is still pressed'
-        else:
-            controller.reset(self._rhythm.now())
-            response.success, response.message = True, 'landing, then ready'
-        return response
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
 from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
 
 from robot_rl.deploy.controller import Controller
+from robot_rl.deploy.modes import Mode
 from robot_rl.errors import MessageError
 from robot_rl.nodes.messages import stamp_of
 from robot_rl.nodes.policy_output import Output
@@ -20,10 +24,18 @@ TAKEOVER = '~/takeover_setpoint'
 
 
 class Override:
-    """Listens to `estop` (std_msgs/Bool) and `~/takeover_setpoint` (the robot's setpoint message)."""
+    """Listens to `estop` (Bool) and `~/takeover_setpoint` (the robot's setpoint message)."""
 
-    def __init__(self, node: Node, robot: Robot, output: Output, controller: Controller) -> None:
-        """Subscribe."""
+    def __init__(
+        self,
+        node: Node,
+        robot: Robot,
+        output: Output,
+        controller: Controller,
+        now: Callable[[], float],
+    ) -> None:
+        """Subscribe and offer the services; `now` is the controller's clock [s]."""
+        self._now = now
         self._node, self._robot, self._output, self._controller = node, robot, output, controller
         hand = TakenByHand()
         self._hand = hand
@@ -33,6 +45,10 @@ class Override:
         self._complained = ''
         self.stopped = False
         """Whether the emergency stop is pressed."""
+        self._services = [
+            node.create_service(SetBool, '~/takeover', self._on_takeover),
+            node.create_service(Trigger, '~/reset', self._on_reset),
+        ]
 
     def look(self) -> None:
         """Hear a latched emergency stop that was pressed before this node came.
@@ -47,7 +63,7 @@ class Override:
             self._stops.append(self._hand.subscribe(self._node, Bool, ESTOP, qos))
 
     def take(self, now: float, ros_offset: float) -> None:
-        """Take what arrived. An emergency stop is a fault, latched until it is released and reset."""
+        """Take what arrived; an emergency stop is a fault, latched until it is reset."""
         for subscription in self._stops:
             message = TakenByHand.newest(subscription)
             if message is not None:
@@ -67,7 +83,33 @@ class Override:
         stamp = stamp_of(message) - ros_offset if self._output.codec.stamped else now
         self._controller.drive(self._values, stamp)
 
+    def _on_takeover(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        """Hand over to the human, or back to the policy."""
+        controller = self._controller
+        if request.data:
+            response.success = bool(controller.take_over(self._now()))
+        else:
+            controller.release(self._now())
+            response.success = controller.mode is not Mode.TAKEOVER
+        response.message = controller.reason or controller.mode.value
+        return response
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Leave a fault: land, then be ready."""
+        if self._controller.mode is not Mode.FAULT:
+            response.success, response.message = False, 'there is no fault to reset'
+        elif self.stopped:
+            response.success, response.message = False, 'the emergency stop is still pressed'
+        else:
+            self._controller.reset(self._now())
+            response.success, response.message = True, 'landing, then ready'
+        return response
+
     def close(self) -> None:
-        """Unsubscribe."""
+        """Unsubscribe and withdraw the services."""
+        for service in self._services:
+            self._node.destroy_service(service)
         for subscription in (*self._stops, self._human):
             self._node.destroy_subscription(subscription)

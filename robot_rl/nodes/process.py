@@ -1,4 +1,4 @@
-"""What every node's process does around its work: start ROS, end on a signal, say errors in one paragraph."""
+"""What every node does around its work: start ROS, end on a signal, say errors briefly."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ from robot_rl.errors import RobotRLError
 EXIT_USAGE = 2
 """Exit code of an error that the user can mend."""
 SPIN_S = 0.1
-"""[s] longest wait for ROS, so that a signal is noticed: Python runs its handler only between waits."""
+"""[s] longest wait for ROS, so that a signal is noticed: Python runs its handler only between
+waits."""
 
 
 class Stop:
-    """Set by SIGINT and SIGTERM. rclpy's own handlers would end the context before the safe action is out."""
+    """Set by SIGINT and SIGTERM.
+
+    rclpy's own handlers would end the context before the safe action is out.
+    """
 
     def __init__(self) -> None:
         """Not yet asked to stop."""
@@ -57,8 +61,8 @@ class Runnable(Protocol):
 def serve(make: Callable[[], Runnable], argv: Sequence[str] | None = None) -> int:
     """Start ROS, run the node that `make` builds, and return the exit code of the process.
 
-    An error the user can mend (a missing parameter file, a wrong type, a foreign policy) ends in one
-    paragraph on standard error and exit code 2.
+    An error the user can mend (a missing parameter file, a wrong type, a foreign policy) ends in
+    one paragraph on standard error and exit code 2.
     """
     stop = Stop()
     stop.install()
@@ -75,6 +79,13 @@ def serve(make: Callable[[], Runnable], argv: Sequence[str] | None = None) -> in
         return _say(str(error))
     except ExternalShutdownException:
         return 0
+    except ValueError as error:
+        if node is not None or 'NOT_SET' not in str(error):
+            raise
+        return _say(
+            'A parameter given to this node is an empty list or null, which ROS cannot type. '
+            "Leave it out, or write [''] for no strings."
+        )
     finally:
         if node is not None:
             node.destroy_node()
@@ -82,7 +93,7 @@ def serve(make: Callable[[], Runnable], argv: Sequence[str] | None = None) -> in
 
 
 def executor_of(node: Node) -> SingleThreadedExecutor:
-    """Executor for services and timers of one node. More threads lose messages and add milliseconds."""
+    """Executor for services of one node; more threads lose messages and add milliseconds."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     return executor

@@ -1,7 +1,8 @@
 """Quality of service by purpose, so that no number stands in a node.
 
-A subscription that asks for more than the publisher offers receives nothing at all, and says so only in an
-event that nobody reads: sensors are therefore best effort (matches everything) and what we publish is reliable.
+A subscription that asks for more than the publisher offers receives nothing at all, and says so
+only in an event that nobody reads: sensors are therefore best effort (matches everything) and
+what we publish is reliable.
 """
 
 from __future__ import annotations

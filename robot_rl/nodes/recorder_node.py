@@ -1,7 +1,8 @@
-"""Records topics to one MCAP file that Foxglove and `ros2 bag` read; survives a kill -9 up to the last second.
+"""Records topics to one MCAP file that Foxglove and `ros2 bag` read.
 
-Messages are taken serialized and never decoded. A full disk ends the recording with a message and nothing
-else: this process shares neither thread nor topic with the one that flies.
+A kill -9 costs the last second at most. Messages are taken serialized and never decoded. A full
+disk ends the recording with a message and nothing else: this process shares neither thread nor
+topic with the one that flies.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class RecorderNode(Node):
         parameters.finish()
         if not path or not self._wanted:
             raise SpecError(
-                "The node 'recorder_node' needs the parameters 'path' (a new .mcap file) and 'topics'."
+                "The node 'recorder_node' needs the parameters 'path' (a new .mcap file) and "
+                "'topics'."
             )
         self._recording = Recording(Path(path).expanduser(), min_free=min_free)
         self._hand = TakenByHand()

@@ -1,4 +1,4 @@
-"""The beat of a node's own loop: absolute deadlines on the wall clock, or on /clock in simulated time."""
+"""The beat of a node's own loop: absolute deadlines on the wall clock or on /clock."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Stopped(Exception):  # noqa: N818
 class Rhythm:
     """Deadlines of a loop, with ROS served in between.
 
-    A look at an executor costs as much as a policy step, so it is taken only every SERVE_S. In real time the loop's
-    clock is monotonic. In simulated time it is /clock, taken by hand: the loop then sees time pass even while a
-    service of its own is waiting for something.
+    A look at an executor costs as much as a policy step, so it is taken only every SERVE_S. In
+    real time the loop's clock is monotonic. In simulated time it is /clock, taken by hand: the
+    loop then sees time pass even while a service of its own is waiting for something.
     """
 
     def __init__(
         self, node: Node, executor: Executor, dt: float, ended: Callable[[], bool]
     ) -> None:
-        """Set the period `dt` [s]. `use_sim_time` of the node decides on the clock; `ended` ends a wait."""
+        """Set the period `dt` [s]; `use_sim_time` decides on the clock, `ended` ends a wait."""
         self._executor, self._ended = executor, ended
         self.simulated = bool(node.get_parameter('use_sim_time').value)
         self._time = 0.0
@@ -59,7 +59,7 @@ class Rhythm:
         return self._time
 
     def _now_or_just_after(self) -> float:
-        """Simulated time comes in steps of the deadlines: rounding must not make one look early."""
+        """Simulated time comes in steps: rounding must not make a deadline look early."""
         return self.now() + 1e-6
 
     def ros_offset(self) -> float:

@@ -37,7 +37,7 @@ def run(
     speed: float = 1.0,
     duration_s: float = float('inf'),
 ) -> int:
-    """Start the nodes with their output on the terminal; stop all when one ends, on Ctrl-C or in time.
+    """Start the nodes with their output on the terminal; stop all when one ends or on Ctrl-C.
 
     Args:
         policy: the .onnx file.

@@ -1,4 +1,4 @@
-"""Message definitions as text, as MCAP and Foxglove want them: the type, then everything it contains."""
+"""Message definitions as MCAP and Foxglove want them: the type, then all it contains."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import sys
 
 from robot_rl.errors import MissingPackageError
 
-_BUILTIN = frozenset(
-    'bool byte char float32 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 string wstring'.split()
-)
+_SIZES = ('8', '16', '32', '64')
+_BUILTIN = frozenset({'bool', 'byte', 'char', 'float32', 'float64', 'string', 'wstring'}) | {
+    f'{sign}int{size}' for sign in ('', 'u') for size in _SIZES
+}
 _FIELD = re.compile(
     r'^(?P<type>[A-Za-z][\w/]*)(?:<=\d+)?(?:\[[^\]]*\])?\s+[A-Za-z]\w*(?P<rest>.*)$'
 )

@@ -1,10 +1,11 @@
 """Setpoints into ROS messages and back, keyed by ROS type.
 
-`create` makes the message once, `write` fills it in every control period without allocating, `read` is the
-receiver's side and checks names, order and size before it believes a number.
+`create` makes the message once, `write` fills it in every control period without allocating,
+`read` is the receiver's side and checks names, order and size before it believes a number.
 
-Not run against the real autopilots here: mavros_msgs/AttitudeTarget and px4_msgs/VehicleRatesSetpoint. Their
-conversions are tested as pure functions on stand-in messages with the published field lists.
+Not run against the real autopilots here: mavros_msgs/AttitudeTarget and
+px4_msgs/VehicleRatesSetpoint. Their conversions are tested as pure functions on stand-in
+messages with the published field lists.
 """
 
 from __future__ import annotations
@@ -56,12 +57,13 @@ def _write_joints(message: Any, _setpoint: Setpoint, values: Values) -> None:
 def _read_joints(message: Any, _robot: Robot, setpoint: Setpoint, out: Values) -> None:
     if tuple(message.name) != setpoint.fields:
         raise MessageError(
-            f'A {setpoint.name} setpoint names the joints {", ".join(message.name) or "none"}, expected '
-            f'{", ".join(setpoint.fields)} in that order.'
+            f'A {setpoint.name} setpoint names the joints {", ".join(message.name) or "none"}, '
+            f'expected {", ".join(setpoint.fields)} in that order.'
         )
     if len(message.velocity) != setpoint.size:
         raise MessageError(
-            f'A {setpoint.name} setpoint has {len(message.velocity)} velocities, expected {setpoint.size}.'
+            f'A {setpoint.name} setpoint has {len(message.velocity)} velocities, expected '
+            f'{setpoint.size}.'
         )
     out[:] = message.velocity
 
@@ -88,7 +90,7 @@ def _prepare_mavros(message: Any, robot: Robot, _setpoint: Setpoint) -> None:
 
 
 def _write_mavros(message: Any, setpoint: Setpoint, values: Values) -> None:
-    """MAVROS takes FLU body rates and turns them into FRD itself; thrust is a fraction of the largest."""
+    """MAVROS takes FLU body rates and turns them itself; thrust is a part of the largest."""
     rate = message.body_rate
     rate.x, rate.y, rate.z = float(values[1]), float(values[2]), float(values[3])
     message.thrust = float(values[0]) / setpoint.high[0]

@@ -1,9 +1,11 @@
 """A simulated robot on ROS 2: publishes what the real one publishes, takes the setpoints it takes.
 
-In real time it uses the wall clock. With another `speed` it is the source of /clock; with speed 0 it runs as fast as
-the controller answers: each sensor sample waits for the setpoint that carries its time, or for LOCKSTEP_S.
+In real time it uses the wall clock. With another `speed` it is the source of /clock; with speed
+0 it runs as fast as the controller answers: each sensor sample waits for the setpoint that
+carries its time, or for LOCKSTEP_S.
 
-The topics of the robot carry measured signals only; the truth, for scoring, is on `ground_truth/odom`.
+The topics of the robot carry measured signals only; the truth, for scoring, is on
+`ground_truth/odom`.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ EPOCH_S = 1.0
 
 
 class SimNode(Node):
-    """Parameters: `robot`, `level`, `engine`, `dt`, `speed`, `seed`, `noise`, `randomize`, `initial_position`."""
+    """Parameters: see launch/params, and `robot`, `level`, `engine`, `setpoint_topic`."""
 
     def __init__(self) -> None:
         """Read the parameters and build the simulation."""
@@ -64,7 +66,8 @@ class SimNode(Node):
         parameters.finish()
         if self._speed < 0.0 or not self._dt > 0.0:
             raise SpecError(
-                f"The simulation needs 'speed' >= 0 and 'dt' > 0, got {self._speed} and {self._dt}."
+                f"The simulation needs 'speed' >= 0 and 'dt' > 0, got {self._speed} and "
+                f'{self._dt}.'
             )
         self._simulation = SimulatedRobot(
             self._robot,
@@ -124,7 +127,8 @@ class SimNode(Node):
         """Simulate until stopped."""
         self._executor = executor_of(self)
         self.get_logger().info(
-            f'Simulating {self._robot.name} at {1.0 / self._dt:g} Hz, sensors at {1.0 / self._sensor_dt:g} Hz.'
+            f'Simulating {self._robot.name} at {1.0 / self._dt:g} Hz, sensors at '
+            f'{1.0 / self._sensor_dt:g} Hz.'
         )
         try:
             if self._speed == 0.0:
@@ -152,7 +156,7 @@ class SimNode(Node):
                     self._publish(now)
 
     def _run_lockstep(self, stop: Stop) -> None:
-        """Step as fast as answers come, so that the result does not depend on the speed of the machine."""
+        """Step as fast as answers come: the machine's speed does not change the result."""
         every, steps = round(self._sensor_dt / self._dt), 0
         while not stop:
             now = EPOCH_S + steps * self._dt

@@ -1,4 +1,4 @@
-"""One simulated robot behind its drivers: firmware, engine and sensors, without ROS and without a clock.
+"""One simulated robot behind its drivers: firmware, engine and sensors; no ROS, no clock.
 
 Imports the engine (and with it torch) when it is built, not before.
 """
@@ -18,9 +18,10 @@ from robot_rl.spec.robot import Robot
 Values = NDArray[np.float64]
 
 FIRMWARE_TIMEOUT_S = 0.5
-"""[s] without a setpoint after which the firmware stops following the last one. Source: crazyflie-firmware,
-commander.h, COMMANDER_WDT_TIMEOUT_STABILIZE = 500 ms. The firmware levels out then and cuts the motors at 2000 ms;
-a setpoint of rotor speeds cannot be levelled, so this simulation goes to the last stage of the safe action."""
+"""[s] without a setpoint after which the firmware stops following the last one. Source:
+crazyflie-firmware, commander.h, COMMANDER_WDT_TIMEOUT_STABILIZE = 500 ms. The firmware levels
+out then and cuts the motors at 2000 ms; a setpoint of rotor speeds cannot be levelled, so this
+simulation goes to the last stage of the safe action."""
 
 
 class SimulatedRobot:
@@ -43,7 +44,8 @@ class SimulatedRobot:
         Raises:
             UnknownNameError: no such engine or setpoint level.
             MissingPackageError: the engine's simulator is not installed.
-            SpecError: `sensor_dt` is not a whole multiple of `dt`, or the randomization is malformed.
+            SpecError: `sensor_dt` is not a whole multiple of `dt`, or the randomization is
+            malformed.
         """
         steps = round(sensor_dt / dt)
         if steps < 1 or abs(steps * dt - sensor_dt) > 1e-9:
@@ -85,7 +87,7 @@ class SimulatedRobot:
         self.held = True
 
     def step(self, setpoint: Values | None, silence: float) -> None:
-        """Advance by `dt` under the newest setpoint, which is `silence` [s] old; None if none came yet."""
+        """Advance by `dt` under the newest setpoint (None: none yet), `silence` [s] old."""
         if setpoint is None:
             return
         self.held = False

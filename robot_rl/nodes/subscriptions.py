@@ -1,7 +1,8 @@
 """Subscriptions that a loop takes from by hand, without an executor.
 
-A callback for each message of a fast sensor costs ten times what the policy does. A control loop wants the newest
-message at its own deadlines: a subscription of depth 1 and one `take` of a few microseconds.
+A callback for each message of a fast sensor costs ten times what the policy does. A control loop
+wants the newest message at its own deadlines: a subscription of depth 1 and one `take` of a few
+microseconds.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class TakenByHand(CallbackGroup):
         return node.create_subscription(kind, topic, _unused, qos, callback_group=self, raw=raw)
 
     @staticmethod
-    def take(subscription: Subscription[Any]) -> tuple[Any, dict[str, Any]] | None:
+    def take(subscription: Subscription[Any]) -> tuple[Any, Any] | None:
         """Next message and its info (times in ns), or None."""
         with subscription.handle:
             return subscription.handle.take_message(subscription.msg_type, subscription.raw)

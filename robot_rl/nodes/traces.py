@@ -1,4 +1,4 @@
-"""How long each control period took, kept in a fixed amount of memory, and the report a run leaves behind."""
+"""How long each control period took, in a fixed amount of memory, and a run's report."""
 
 from __future__ import annotations
 

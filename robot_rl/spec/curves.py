@@ -1,7 +1,8 @@
 """Reference curves: the same formula for training, for the goal publisher and for scoring.
 
-p(s) = centre + amplitude * sin(2 pi frequency s + phase) on each axis, with s(t) a clock that starts at
-rest and reaches unit speed after `ramp_s`, so that the reference never jumps in position or velocity.
+p(s) = centre + amplitude * sin(2 pi frequency s + phase) on each axis, with s(t) a clock that
+starts at rest and reaches unit speed after `ramp_s`, so that the reference never jumps in
+position or velocity.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Curve:
     def __call__(self, time: float | Array) -> tuple[Array, Array, Array]:
         """Position [m], velocity [m/s] and acceleration [m/s^2] at `time` [s] since the start.
 
-        A scalar gives arrays (3,), an array (n,) gives (n, 3). Before time 0 it stands at its start.
+        A scalar gives arrays (3,), an array (n,) gives (n, 3). Before time 0 it stands at its
+        start.
         """
         t = np.asarray(time, dtype=np.float64)
         s, rate, slope = _ramp(t, self.ramp_s)
@@ -73,7 +75,7 @@ def _ramp(t: Array, ramp: float) -> tuple[Array, Array, Array]:
     if ramp == 0.0:
         moving = (t >= 0.0).astype(np.float64)
         return np.maximum(t, 0.0), moving, np.zeros_like(t)
-    u = np.clip(t / ramp, 0.0, 1.0)
+    u = np.minimum(np.maximum(t / ramp, 0.0), 1.0)
     s = ramp * (u**3 - 0.5 * u**4) + np.maximum(t - ramp, 0.0)
     return s, u**2 * (3.0 - 2.0 * u), 6.0 * u * (1.0 - u) / ramp
 
@@ -91,9 +93,10 @@ def figure_eight(
     width: float = 0.5,
     ramp_s: float = 2.0,
 ) -> Curve:
-    """Horizontal figure eight of half-length `length` and half-width `width` [m] at peak `speed` [m/s].
+    """Horizontal figure eight at peak `speed` [m/s].
 
-    Raises SpecError unless speed and sizes are positive.
+    Its half-length is `length`, its half-width `width` [m]. Raises SpecError unless speed and
+    sizes are positive.
     """
     return lissajous(centre, (length, width, 0.0), (1, 2, 0), speed, ramp_s=ramp_s)
 
@@ -114,8 +117,8 @@ def lissajous(
     moves = any(a > 0.0 and n > 0 for a, n in zip(amplitude, ratio, strict=True))
     if not speed > 0.0 or not moves or min(amplitude) < 0.0 or min(ratio) < 0:
         raise SpecError(
-            'A Lissajous curve needs a positive speed and an axis with positive amplitude and ratio, '
-            f'got speed {speed}, amplitude {amplitude}, ratio {ratio}.'
+            'A Lissajous curve needs a positive speed and an axis with positive amplitude and '
+            f'ratio, got speed {speed}, amplitude {amplitude}, ratio {ratio}.'
         )
     unit = Curve(centre, amplitude, (float(ratio[0]), float(ratio[1]), float(ratio[2])), phase)
     scale = speed / unit.peak_speed

@@ -71,7 +71,10 @@ def test_a_policy_file_flies_as_the_network_it_came_from(policy_file: Path, make
     with_torch = run_episodes(env, actor_policy(actor), seed=5)
     assert torch.equal(with_file.crashed, with_torch.crashed)
     assert torch.equal(with_file.steps, with_torch.steps)
-    assert evaluation.score(Evaluation(policy_file, task, 'analytic', 5, with_file)).episode_return is None
+    assert (
+        evaluation.score(Evaluation(policy_file, task, 'analytic', 5, with_file)).episode_return
+        is None
+    )
 
 
 @pytest.mark.parametrize(

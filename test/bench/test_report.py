@@ -1,4 +1,4 @@
-"""A report is one file that needs nothing else, follows the theme, and escapes what it is given."""
+"""A report is one file, fetches nothing, follows the theme and escapes what it is given."""
 
 from __future__ import annotations
 
@@ -144,7 +144,8 @@ def test_empty_parts_leave_their_sections_out(tmp_path: Path) -> None:
 def test_a_report_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / 'report.html'
     path.write_text('old')
-    broken = dataclasses.replace(_full(), learning=Learning(*[np.zeros(2)] * 4, 100, 7))
+    row = np.zeros(2)
+    broken = dataclasses.replace(_full(), learning=Learning(row, row, row, row, 100, 7))
     with pytest.raises(IndexError):
         report.write(broken, path)
     assert path.read_text() == 'old'

@@ -47,7 +47,7 @@ def test_step_computes_what_a_plain_session_computes(policy: Policy, policy_file
     for step in range(20):
         _fill(policy, step)
         feed = {name: buffer[None].copy() for name, buffer in policy.inputs.items()}
-        setpoint, memory = session.run(None, {**feed, 'memory': memory})
+        setpoint, memory = map(np.asarray, session.run(None, {**feed, 'memory': memory}))
         np.testing.assert_allclose(policy.step(), setpoint[0], rtol=1e-6)
         np.testing.assert_allclose(policy.memory, memory[0], rtol=1e-6, atol=1e-7)
 

@@ -103,6 +103,49 @@ def test_a_product_that_is_used_twice_stays():
     np.testing.assert_allclose(_run(model, X), before)
 
 
+def test_scales_fold_into_the_layer_behind_them():
+    draw = np.random.default_rng(0)
+    nodes = [
+        helper.make_node('Mul', ['x', 'half'], ['h']),
+        helper.make_node('Exp', ['x'], ['e']),
+        helper.make_node('Mul', ['row', 'e'], ['r']),  # a row, not a number: stays
+        helper.make_node('Mul', ['third', 'e'], ['t']),
+        helper.make_node('Concat', ['h', 'r', 'x', 't'], ['c'], axis=1),
+        helper.make_node('Gemm', ['c', 'w', 'b'], ['y'], transB=1),
+    ]
+    model = _model(
+        nodes,
+        3,
+        2,
+        half=np.array(0.5, np.float32),
+        third=np.array([0.3], np.float32),
+        row=np.array([1.0, 2.0, 3.0], np.float32),
+        w=draw.normal(size=(2, 12)).astype(np.float32),
+        b=draw.normal(size=2).astype(np.float32),
+    )
+    before = _run(model, X)
+    simplify(model)
+    assert _kinds(model) == ['Exp', 'Mul', 'Concat', 'Gemm']
+    assert list(model.graph.node[2].input) == ['x', 'r', 'x', 'e']
+    np.testing.assert_allclose(_run(model, X), before, rtol=1e-6)
+
+
+def test_scales_stay_where_others_need_the_product():
+    nodes = [
+        helper.make_node('Mul', ['x', 'half'], ['h']),
+        helper.make_node('Concat', ['h', 'x'], ['c'], axis=1),
+        helper.make_node('Gemm', ['c', 'w', 'b'], ['g'], transB=1),
+        helper.make_node('ReduceSum', ['c'], ['s']),
+        helper.make_node('Add', ['g', 's'], ['y']),
+    ]
+    weights = {'w': np.ones((2, 6), np.float32), 'b': np.zeros(2, np.float32)}
+    model = _model(nodes, 3, 2, half=np.array(0.5, np.float32), **weights)
+    before = _run(model, X)
+    simplify(model)
+    assert 'Mul' in _kinds(model)
+    np.testing.assert_array_equal(_run(model, X), before)
+
+
 def test_what_no_output_needs_is_dropped():
     nodes = [
         helper.make_node('Exp', ['x'], ['a']),

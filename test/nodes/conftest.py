@@ -22,7 +22,7 @@ DT = 0.01
 
 @pytest.fixture(scope='session')
 def hover_policy(tmp_path_factory) -> Path:
-    """A policy whose action is always zero: the rotors turn at hover speed whatever is measured."""
+    """A policy whose action is always zero: the rotors turn at hover speed."""
     torch = pytest.importorskip('torch')
     pytest.importorskip('onnxscript')
     from robot_rl.engines.analytic import AnalyticEngine
@@ -67,7 +67,14 @@ class Nodes:
     def start(self, name: str, *arguments: str, **parameters: object) -> subprocess.Popen:
         """Start robot_rl.nodes.<name>; its output goes to <folder>/<name>-<number>.log."""
         given = [item for key, value in parameters.items() for item in ('-p', f'{key}:={value}')]
-        command = [sys.executable, '-m', f'robot_rl.nodes.{name}', '--ros-args', *given, *arguments]
+        command = [
+            sys.executable,
+            '-m',
+            f'robot_rl.nodes.{name}',
+            '--ros-args',
+            *given,
+            *arguments,
+        ]
         log = self.folder / f'{name}-{len(self.running)}.log'
         with log.open('wb') as output:
             process = subprocess.Popen(
@@ -125,7 +132,8 @@ def nodes(tmp_path, ros) -> Iterator[Nodes]:
 
 
 class Peer:
-    """Plays a robot that stands still in the air: odometry and goal at 100 Hz, and remembers what comes back."""
+    """Plays a robot that stands still in the air: odometry and goal at 100 Hz, and remembers
+    what comes back."""
 
     def __init__(self, nodes: Nodes, rate_hz: float = 100.0) -> None:
         import rclpy
@@ -136,7 +144,9 @@ class Peer:
         from robot_rl.nodes.subscriptions import TakenByHand
         from robot_rl.spec import registry
 
-        os.environ.update({k: v for k, v in nodes.environment.items() if k.startswith(('ROS_', 'FAST'))})
+        os.environ.update(
+            {k: v for k, v in nodes.environment.items() if k.startswith(('ROS_', 'FAST'))}
+        )
         self.context = rclpy.Context()
         rclpy.init(
             context=self.context,

@@ -67,5 +67,7 @@ def test_fly_says_why_a_node_refused(hover_policy, tmp_path, ros):
     from robot_rl.errors import FlightError
     from robot_rl.nodes.fly import fly
 
-    with pytest.raises(FlightError, match=r'policy_node ended with exit code 2.*overwritten|engine'):
+    with pytest.raises(
+        FlightError, match=r'policy_node ended with exit code 2.*overwritten|engine'
+    ):
         fly(hover_policy, engine='warp_drive', duration_s=2.0, out=tmp_path)

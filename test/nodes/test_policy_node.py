@@ -95,7 +95,11 @@ def no_stamp(peer):
         (freeze, 's old, limit 0.05 s', MAX_AGE_S),
         (same_stamp, 's old, limit 0.05 s', MAX_AGE_S),
         (not_a_number, 'base_lin_vel_b', 0.0),
-        (wrong_frame, "child_frame_id of the odometry is 'imu_link', expected 'base_link'", MAX_AGE_S),
+        (
+            wrong_frame,
+            "child_frame_id of the odometry is 'imu_link', expected 'base_link'",
+            MAX_AGE_S,
+        ),
         (old_stamps, 'older than the message before it', MAX_AGE_S),
         (no_stamp, 'no time in its header stamp', MAX_AGE_S),
     ],

@@ -24,7 +24,10 @@ def test_errors_are_one_clear_message_and_exit_code_2(nodes, text, tmp_path):
         (nodes.start('goal_node', *missing), 'missing.yaml'),
         (nodes.start('goal_node', '--params-file', str(tmp_path / 'bad.yaml')), 'bad.yaml'),
         (nodes.start('goal_node', '--params-file', str(tmp_path / 'list.yaml')), 'empty list'),
-        (nodes.start('goal_node', rate_hz='fast'), "'rate_hz' of the node 'goal_node': expected a number"),
+        (
+            nodes.start('goal_node', rate_hz='fast'),
+            "'rate_hz' of the node 'goal_node': expected a number",
+        ),
         (nodes.start('goal_node', rate_herz=10.0), "Did you mean 'rate_hz'?"),
         (nodes.start('goal_node', centre='[1.0, 2.0]'), 'expected 3 numbers'),
         (nodes.start('goal_node', kind='figure_nine'), "Did you mean 'figure_eight'?"),

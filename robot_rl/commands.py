@@ -1,0 +1,284 @@
+"""The commands of `robot_rl`: options as a dataclass each, and what they call.
+
+Heavy modules are imported inside `run`, so that `--help` answers at once and a robot without torch
+can still check and run a policy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from robot_rl.bench.config import DemoConfig
+from robot_rl.learn.config import TrainConfig
+
+if TYPE_CHECKING:
+    from tyro.conf import Positional
+else:
+    try:
+        from tyro.conf import Positional
+    except ImportError:  # the command line says so when it comes to parsing
+        Positional = Annotated
+
+
+@dataclass(frozen=True)
+class List:
+    """List robots, tasks, engines and policies."""
+
+    def run(self) -> int:
+        """Print them by kind."""
+        from robot_rl.assets import asset_roots
+        from robot_rl.envs import engines
+        from robot_rl.spec import registry
+
+        policies = {
+            path.stem for root in asset_roots() for path in (root / 'policies').glob('*.onnx')
+        }
+        rows = {
+            'robots': registry.robot_names(),
+            'tasks': registry.task_ids(),
+            'engines': engines.engine_names(),
+            'policies': sorted(policies),
+        }
+        for kind, names in rows.items():
+            print(f'{kind:9} {", ".join(names) or "none"}')
+        return 0
+
+
+@dataclass(frozen=True)
+class Train(TrainConfig):
+    """Train a policy; writes a run folder with checkpoints, progress and the configuration."""
+
+    task: Positional[str] = TrainConfig.task
+    """What to train, see `robot_rl list`."""
+
+    def run(self) -> int:
+        """Train, then say where the run is and how it scored."""
+        from robot_rl.learn.run_folder import read_evaluation
+        from robot_rl.learn.train import train
+
+        run = train(TrainConfig(**dataclasses.asdict(self)))
+        score = read_evaluation(run)
+        print(f'{run}: success {score["success"]:.1%} on {score["episodes"]} unseen episodes')
+        return 0
+
+
+@dataclass(frozen=True)
+class Eval:
+    """Score a policy on episodes it has never seen, on any engine."""
+
+    policy: Positional[Path]
+    """A run folder or an .onnx file."""
+    engine: str = 'analytic'
+    """Simulator; one it was not trained on is the transfer test."""
+    episodes: int = 2000
+    """Episodes, each from another start with other physics."""
+    seed: int = 1_000_000
+    """Of the episodes; training and validation use smaller ones."""
+    out: Path | None = None
+    """Folder for evaluation-<engine>.json and .html; by default the run folder."""
+
+    def run(self) -> int:
+        """Evaluate and print the scores."""
+        from robot_rl.bench import evaluation
+
+        done = evaluation.evaluate(
+            self.policy, self.engine, episodes=self.episodes, seed=self.seed
+        )
+        print(evaluation.text(evaluation.score(done), done.task.error_unit))
+        folder = self.out or (self.policy if self.policy.is_dir() else None)
+        if folder is not None:
+            print(f'  page     {evaluation.save(done, folder)}')
+        return 0
+
+
+@dataclass(frozen=True)
+class Play:
+    """Look at one episode closely."""
+
+    policy: Positional[Path]
+    """A run folder or an .onnx file."""
+    engine: str = 'analytic'
+    """Simulator."""
+    seed: int = 0
+    """Of the episode."""
+    nominal: bool = False
+    """Without randomization and sensor noise."""
+    out: Path = Path('play.html')
+    """Page with the path and the error."""
+
+    def run(self) -> int:
+        """Play, print how it went, write the page."""
+        from robot_rl.bench import play
+
+        played = play.play(self.policy, self.engine, seed=self.seed, randomize=not self.nominal)
+        print(played.text())
+        play.picture(played, self.out)
+        print(f'  page     {self.out}')
+        return 0
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the policy of a run as one file that a robot runs."""
+
+    run_folder: Positional[Path]
+    """The run."""
+    out: Path | None = None
+    """The file to write; by default policy.onnx in the run folder."""
+
+    def run(self) -> int:
+        """Export and say what was written."""
+        from robot_rl.export.run import export_run
+
+        path, contract = export_run(self.run_folder, self.out)
+        print(f'{path}: {contract.task} at {1.0 / contract.control_dt:g} Hz')
+        return 0
+
+
+@dataclass(frozen=True)
+class Check:
+    """Test a policy file as the node does before it lets the policy drive."""
+
+    policy: Positional[Path]
+    """The .onnx file."""
+    robot: str = ''
+    """Robot it is to run on; by default the one it names."""
+    contract: bool = False
+    """Print the contract too."""
+
+    def run(self) -> int:
+        """Print the findings; exit code 2 for a policy that must not run."""
+        from robot_rl.deploy.check import check
+        from robot_rl.deploy.describe import contract_text
+
+        report = check(self.policy, self.robot or None)
+        if self.contract and report.contract is not None:
+            print(contract_text(report.contract), end='\n\n')
+        print(report.text())
+        return 0 if report.ok else 2
+
+
+@dataclass(frozen=True)
+class Run:
+    """Start simulator, policy and goal as ROS 2 processes; what `ros2 launch` would start."""
+
+    policy: Positional[Path]
+    """The .onnx file."""
+    engine: str = 'analytic'
+    """Engine of the simulated robot; '' if a real one is there."""
+    goal: str = 'hover'
+    """hover, figure_eight or lissajous; '' if somebody else sends the goal."""
+    robot: str = ''
+    """Robot; by default the one that the policy names."""
+    seconds: float = math.inf
+    """Time to run [s]; by default until Ctrl-C."""
+    speed: float = 1.0
+    """Of the simulation; 0 for as fast as it can."""
+    record: Path | None = None
+    """A new .mcap file for what is said."""
+    domain: int | None = None
+    """ROS_DOMAIN_ID; by default a random one, which keeps the run to itself."""
+
+    def run(self) -> int:
+        """Start all, stop all."""
+        from robot_rl.nodes.run import run
+
+        return run(
+            self.policy,
+            robot_name=self.robot,
+            engine=self.engine,
+            goal=self.goal,
+            record=self.record,
+            domain=self.domain,
+            speed=self.speed,
+            duration_s=self.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Demo(DemoConfig):
+    """Train, evaluate on two engines, export, check and fly over ROS 2; writes a report."""
+
+    def run(self) -> int:
+        """Do all of it."""
+        from robot_rl.bench.demo import demo
+
+        return demo(self)
+
+
+@dataclass(frozen=True)
+class BenchSim:
+    """Steps per second of whole environments, beside l2f where it is installed."""
+
+    task: Positional[str] = 'hover-crazyflie'
+    """Task, see `robot_rl list`."""
+    num_envs: int = 8192
+    """Environments stepped together."""
+    seconds: float = 2.0
+    """Time for each contender [s]."""
+
+    def run(self) -> int:
+        """Measure and print."""
+        from robot_rl.bench import sim
+
+        print(sim.text(sim.sim(self.task, self.num_envs, self.seconds)))
+        return 0
+
+
+@dataclass(frozen=True)
+class BenchTrain:
+    """What training costs and yields over many seeds, beside the C++ original."""
+
+    task: Positional[str] = 'hover-crazyflie'
+    """Task, see `robot_rl list`."""
+    seeds: int = 10
+    """Trainings, with seeds from 0."""
+    out: Path = Path()
+    """Folder whose runs/ takes the trainings."""
+    original: Path | None = None
+    """Binary of the original's trainer, timed too."""
+
+    def run(self) -> int:
+        """Train them all and print the table."""
+        from robot_rl.bench import training
+
+        table = training.training(self.task, range(self.seeds), self.out, self.original)
+        print(training.text(table))
+        return 0
+
+
+@dataclass(frozen=True)
+class BenchLatency:
+    """Time from signals to setpoint, beside torch and plain onnxruntime."""
+
+    policy: Positional[Path]
+    """The .onnx file."""
+    rounds: int = 500
+    """Turns of each contender."""
+
+    def run(self) -> int:
+        """Measure and print."""
+        from robot_rl.bench.latency import latency
+
+        latency(self.policy, self.rounds)
+        return 0
+
+
+COMMANDS: dict[str, Any] = {
+    'list': List,
+    'train': Train,
+    'eval': Eval,
+    'play': Play,
+    'export': Export,
+    'check': Check,
+    'run': Run,
+    'demo': Demo,
+    'bench sim': BenchSim,
+    'bench train': BenchTrain,
+    'bench latency': BenchLatency,
+}
+"""Command to the dataclass of its options; a space separates a subcommand."""

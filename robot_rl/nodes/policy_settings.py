@@ -1,0 +1,68 @@
+"""Parameters of the policy node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from robot_rl.errors import SpecError
+from robot_rl.nodes.parameters import Parameters
+from robot_rl.nodes.policy_inputs import Route
+from robot_rl.nodes.qos import Quality
+from robot_rl.spec import registry
+from robot_rl.spec.robot import Robot
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Parameters of the node, beside `topics.*`, `messages.*` and `qos.*` of each topic."""
+
+    policy: Path
+    """The .onnx file."""
+    robot: Robot
+    setpoint_topic: str
+    """'' for the one the robot declares."""
+    setpoint_message: str
+    """'' for the one the robot declares."""
+    autostart: bool
+    """Configure and activate without a lifecycle manager, and end if that is refused."""
+    patience_s: float
+    """[s] how long autostart waits for sensors and a goal."""
+    rate_window_s: float
+    """[s] over which the rate of the sensors is measured before activation."""
+    phase_s: float
+    """[s] from the arrival of a measurement to the deadline: the loop runs in step with the
+    sensor."""
+    diagnostics_hz: float
+    report: Path | None
+    """JSON file for durations and counts, written on activation and at the end."""
+    routes: list[Route]
+    setpoint_quality: Quality
+
+    @staticmethod
+    def read(parameters: Parameters) -> Settings:
+        """Read and check them. Raises SpecError or UnknownNameError."""
+        policy, report = parameters.get('policy', ''), parameters.get('report', '')
+        robot = registry.robot(parameters.get('robot', 'crazyflie'))
+        settings = Settings(
+            policy=Path(policy).expanduser(),
+            robot=robot,
+            setpoint_topic=parameters.get('setpoint_topic', ''),
+            setpoint_message=parameters.get('setpoint_message', ''),
+            autostart=parameters.get('autostart', False),
+            patience_s=parameters.get('patience_s', 30.0),
+            rate_window_s=parameters.get('rate_window_s', 0.5),
+            phase_s=parameters.get('phase_s', 0.001),
+            diagnostics_hz=parameters.get('diagnostics_hz', 1.0),
+            report=Path(report).expanduser() if report else None,
+            routes=[Route.read(parameters, topic) for topic in robot.topics],
+            setpoint_quality=parameters.quality('setpoint', 'setpoint'),
+        )
+        parameters.finish()
+        if not policy:
+            raise SpecError("The node 'policy_node' needs the parameter 'policy', an .onnx file.")
+        if not (settings.rate_window_s > 0.0 and settings.diagnostics_hz > 0.0):
+            raise SpecError(
+                "'rate_window_s' and 'diagnostics_hz' of 'policy_node' must be positive."
+            )
+        return settings

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from robot_rl.envs.engines import engine_factory, load_randomization, make_env
+from robot_rl.envs.rollout import run_episodes
+from robot_rl.errors import SpecError, UnknownNameError
+from robot_rl.spec import registry
+
+HOVER = registry.task('hover-crazyflie')
+
+
+def _zeros(env, observation):
+    return torch.zeros(env.num_envs, env.task.action_size), None
+
+
+def test_reward_is_the_weighted_sum_of_its_terms():
+    env = make_env(HOVER, 'analytic', 7, seed=0)
+    env.reset(seed=0)
+    moved = env.step(0.3 * torch.ones(7, 4))
+    total = sum(term.weight * term.function(moved.step) for term in HOVER.rewards)
+    assert torch.allclose(moved.reward, total)
+
+
+def test_a_crash_terminates_and_is_not_truncated():
+    env = make_env(HOVER, 'analytic', 4, seed=0)
+    env.reset(seed=0)
+    for _ in range(300):
+        moved = env.step(torch.tensor([-1.0, 0.0, 0.0, 0.0]).repeat(4, 1))
+        if moved.terminated.any():
+            break
+    assert moved.terminated.any()
+    assert not (moved.terminated & moved.truncated).any()
+    assert set(moved.final_ids.tolist()) == set(moved.terminated.nonzero().flatten().tolist())
+
+
+def test_a_setpoint_overrides_the_action():
+    states = []
+    for setpoint in (None, HOVER.act(torch.zeros(3, 4)), torch.zeros(3, 4)):
+        env = make_env(HOVER, 'analytic', 3, seed=0)
+        env.reset(seed=0)
+        env.step(torch.zeros(3, 4), setpoint)
+        states.append(env.engine.signals()['rotor_speed'])
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])
+
+
+def test_randomized_parameters_are_kept_for_scoring_and_change_at_reset():
+    env = make_env(HOVER, 'analytic', 256, seed=0)
+    env.reset(seed=0)
+    mass = env.parameters['mass']
+    nominal = HOVER.robot.parameters['mass'].nominal[0]
+    assert 0.85 * nominal <= mass.min() < 0.9 * nominal
+    assert 1.1 * nominal < mass.max() <= 1.15 * nominal
+    before = mass.clone()
+    env.reset()
+    assert not torch.equal(before, env.parameters['mass'])
+
+
+def test_episodes_are_scored_over_the_last_second_and_crashes_count_as_infinite():
+    short = replace(HOVER, episode_length_s=1.2)
+    env = make_env(short, 'analytic', 64, seed=0)
+    episodes = run_episodes(env, _zeros, seed=1)
+    assert episodes.error[episodes.crashed].isinf().all()
+    assert episodes.error[~episodes.crashed].isfinite().all()
+    assert not episodes.success[episodes.crashed].any()
+    assert (episodes.steps[~episodes.crashed] == 120).all()
+
+
+def test_same_seed_same_episodes():
+    env = make_env(replace(HOVER, episode_length_s=0.3), 'analytic', 8, seed=0)
+    first, second = (run_episodes(env, _zeros, seed=5) for _ in range(2))
+    assert torch.equal(first.error, second.error)
+    assert torch.equal(first.reward, second.reward)
+
+
+def test_unknown_engine_is_suggested():
+    with pytest.raises(UnknownNameError, match="Did you mean 'mujoco'"):
+        engine_factory('mujocco')
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('robot: crazyflie\nparameters: {mas: {range: [1, 1], source: x}}', 'no such parameter'),
+        ('robot: crazyflie\nparameters: {mass: {range: [1.2, 1.0], source: x}}', 'must not exceed'),
+        ('robot: crazyflie\nparameters: {mass: {range: [-1.0, 1.0], source: x}}', 'stay positive'),
+        ('robot: crazyflie\nparameters: {mass: {range: [0.9, 1.1]}}', "needs 'source'"),
+        ('robot: crazyflie\nparameters: {mass: {rnge: [0.9, 1.1], source: x}}', 'unknown key'),
+        ('robot: crazyflie\nparameters: {mass: {range: [.nan, 1], source: x}}', 'finite'),
+        ('robot: crazyflie\nparameters: {mass: {distribution: gaussian, std: 1, source: x}}', 'posi'),
+        ('robot: crazyflie\nparameters: {mass: {distribution: beta, source: x}}', 'expected one of'),
+        ('robot: go2\nparameters: {}', "for robot 'go2'"),
+        ('robot: crazyflie', 'expected the keys'),
+        ('robot: [crazyflie\n', 'Cannot read'),
+        ('robot: crazyflie\nparameters: {}\nextra: 1', 'unknown key'),
+    ],
+)
+def test_bad_randomization_is_refused(tmp_path, text, message):
+    path = tmp_path / 'crazyflie.yaml'
+    path.write_text(text)
+    with pytest.raises(SpecError, match=message):
+        load_randomization(HOVER.robot, path)
+
+
+def test_missing_randomization_is_refused(tmp_path):
+    with pytest.raises(SpecError, match='Cannot read'):
+        load_randomization(HOVER.robot, tmp_path / 'none.yaml')
