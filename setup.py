@@ -49,6 +49,7 @@ ROS = [
 ]
 GPU = ['warp-lang>=1.10']
 DEV = [
+    *GPU,  # kernels are compiled for a GPU ahead of time, which needs none
     'pytest>=8.4',
     'pytest-cov>=6.0',
     'ruff==0.17.6',

@@ -102,17 +102,16 @@ def _eager(policy: Policy, file: policy_file.PolicyFile) -> tuple[Contender | No
     try:
         import torch
 
-        from robot_rl.bench.network import network_of
+        from robot_rl.bench.network import network_like
         from robot_rl.export.graph import PolicyGraph, observation_size
     except ImportError as error:
         return None, f'{error.name} is not installed.'
-    network = network_of(file.data)
+    contract, task = policy.contract, registry.task(policy.contract.task)
+    if task.signals != contract.signals or task.memory_size != contract.memory_size:
+        return None, f'the task {task.id!r} has changed since the export.'
+    network = network_like(file.data, observation_size(task))
     if network is None:
         return None, 'the network is not a plain multilayer perceptron.'
-    contract, task = policy.contract, registry.task(policy.contract.task)
-    same = task.signals == contract.signals and task.memory_size == contract.memory_size
-    if not same or observation_size(task) != network[0].in_features:
-        return None, f'the task {task.id!r} has changed since the export.'
     graph = PolicyGraph(task, network).eval()
     feed = {name: torch.zeros(1, size) for name, size in contract.input_sizes.items()}
     views = {name: tensor.numpy()[0] for name, tensor in feed.items()}

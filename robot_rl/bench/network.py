@@ -1,10 +1,8 @@
-"""A torch network of the same layers as the one in a policy file: to time torch on it."""
+"""A torch network of the same layers as the one in a policy file, to time torch on."""
 
 from __future__ import annotations
 
 import onnx
-from onnx import numpy_helper
-import torch
 from torch import nn
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -15,27 +13,23 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
-def network_of(data: bytes) -> nn.Sequential | None:
-    """Multilayer perceptron of a policy file's bytes, or None where it holds something else.
+def network_like(data: bytes, observation_size: int) -> nn.Sequential | None:
+    """Multilayer perceptron with a policy file's layers, or None where it holds another kind.
 
-    The first layer's weights are those of the file, into which the exporter may have folded the
-        (torch.from_numpy(numpy_helper.to_array(weights[n]).copy()) for n in node.input[1:])
+    The exporter joins what is affine around the first layer into its weights, so that the network
+    here has the file's sizes and activations, not its numbers: it costs the same.
     """
     graph = onnx.load_model_from_string(data).graph
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    readers = {node.input[0]: node for node in graph.node if node.op_type in _ACTIVATIONS}
+    sizes = {tensor.name: tensor.dims for tensor in graph.initializer}
+    readers = {node.input[0]: node.op_type for node in graph.node}
     layers: list[nn.Module] = []
+    width = observation_size
     for node in graph.node:
-        if node.op_type != 'Gemm':
+        if node.op_type != 'Gemm' or not node.input[1].startswith('actor.'):
             continue
-        weight, bias = (
-            torch.from_numpy(numpy_helper.to_array(weights[name]).copy())
-            for name in node.input[1:]
-        )
-        linear = nn.Linear(weight.shape[1], weight.shape[0])
-        linear.load_state_dict({'weight': weight, 'bias': bias})
-        layers.append(linear)
-        activation = readers.get(node.output[0])
+        layers.append(nn.Linear(width, sizes[node.input[1]][0]))
+        width = sizes[node.input[1]][0]
+        activation = _ACTIVATIONS.get(readers.get(node.output[0], ''))
         if activation is not None:
-            layers.append(_ACTIVATIONS[activation.op_type]())
+            layers.append(activation())
     return nn.Sequential(*layers) if layers else None

@@ -142,6 +142,19 @@ def shares_no_memory(task: Task, engine: str) -> None:
         _require(same, task, engine, 'a later step wrote into an earlier observation.')
 
 
+def keeps_the_state_that_ended(task: Task, engine: str) -> None:
+    """What a step reports is the state before the automatic reset: it gives the same reward."""
+    short = replace(task, episode_length_s=3 * task.control_dt)
+    for noise in (True, False):
+        env = make_env(short, engine, 8, seed=0, noise=noise)
+        env.reset(seed=0)
+        for action in _actions(task, 8)[:9]:
+            moved = env.step(action)
+            reward = sum(term.weight * term.function(moved.step) for term in task.rewards)
+            same = torch.allclose(moved.reward, torch.as_tensor(reward), rtol=1e-5, atol=1e-5)
+            _require(same, task, engine, 'the automatic reset wrote into the step that ended.')
+
+
 def leaves_the_action_alone(task: Task, engine: str) -> None:
     """Neither a step nor a reset writes into the action it was given."""
     for num_envs in (1, 3):
@@ -195,6 +208,7 @@ CHECKS: tuple[Callable[[Task, str], None], ...] = (
     partial_reset_leaves_the_others,
     shares_no_memory,
     leaves_the_action_alone,
+    keeps_the_state_that_ended,
     has_no_constant_observation,
     reports_time_out_as_truncation,
 )

@@ -128,7 +128,7 @@ class VectorEnv:
         truncated = (self.episode_steps >= task.max_episode_steps) & ~terminated
         self.memory = task.remember(self.memory, self._measured, action)
         self.last_action = action
-        self._measured = self._measure(signals) if self._measure else signals
+        self._measured = self._measure(signals) if self._measure else dict(signals)
         observation = self._observe(signals, self._measured, self.memory)
         ended = (terminated | truncated).nonzero().squeeze(1)
         final = {name: value[ended] for name, value in observation.items()}
@@ -148,8 +148,8 @@ class VectorEnv:
         signals = {name: value[env_ids] for name, value in self._true().items()}
         measured = self._measure.last(signals, env_ids) if self._measure else signals
         for name, value in measured.items():
-            if name in self.task.signal_names:
-                self._measured[name][env_ids] = value
+            if name in self.task.signal_names:  # a copy: the step that ended keeps its state
+                self._measured[name] = self._measured[name].index_copy(0, env_ids, value)
         first = self._observe(signals, measured, self.memory[env_ids])
         for name, value in first.items():
             observation[name][env_ids] = value
@@ -165,7 +165,7 @@ class VectorEnv:
                 self.parameters[name][env_ids] = value
         self.engine.reset(env_ids, self.task.initial_state(goal, num, self.generator, self.device))
         self.memory[env_ids] = 0.0
-        self.last_action[env_ids] = 0.0
+        self.last_action = self.last_action.index_fill(0, env_ids, 0.0)
         self.episode_steps[env_ids] = 0
         if self._measure:
             self._measure.reset(env_ids, {n: v[env_ids] for n, v in self.engine.signals().items()})

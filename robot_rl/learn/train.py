@@ -12,7 +12,7 @@ import torch
 from robot_rl.envs.engines import engine_factory, make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.vector import VectorEnv
-from robot_rl.errors import RobotRLError, RunFolderError
+from robot_rl.errors import RunFolderError, SpecError
 from robot_rl.learn.config import TrainConfig
 from robot_rl.learn.ppo import Actor, Ppo, PpoConfig
 from robot_rl.learn.run_folder import RunFolder, load_state, read_config, save_state, write_json
@@ -47,12 +47,12 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
 def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
     """Hyperparameters: the task's own, overridden by what was asked for.
 
-    Raises RobotRLError if the task names a hyperparameter that PPO does not have.
+    Raises SpecError if the task names a hyperparameter that PPO does not have.
     """
     known = {field.name for field in fields(PpoConfig)}
     unknown = set(task.training) - known
     if unknown:
-        raise RobotRLError(
+        raise SpecError(
             f'Task {task.id!r} sets {sorted(unknown)[0]!r} in its training, which PPO does not have. '
             f'Known: {", ".join(sorted(known))}.'
         )

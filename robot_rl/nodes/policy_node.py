@@ -55,6 +55,7 @@ class PolicyNode(LifecycleNode):
         self._next_diagnostics = 0.0
         self._mode = Mode.IDLE
         self._reasons: list[str] = []
+        self._causes: list[str] = []
         self._refusal: RobotRLError | None = None
         self._controller: Controller | None = None
         self._driving = False
@@ -155,6 +156,7 @@ class PolicyNode(LifecycleNode):
         if not controller.activate(now):
             raise FlightError(controller.reason[:1].upper() + controller.reason[1:] + '.')
         self._activated_at = now + self._rhythm.ros_offset()
+        self._causes = []
         self._write_report()
         gc.collect()
         gc.freeze()  # what exists now is never looked at again by the collector
@@ -327,6 +329,11 @@ class PolicyNode(LifecycleNode):
     def _on_mode(self, mode: Mode, reason: str) -> None:
         """Log and report a change of mode; it happens after the setpoint is out."""
         self._mode = mode
+        # Milliseconds: only where the robot follows its safe action and no deadline matters.
+        if mode in (Mode.FAULT, Mode.STOPPING):
+            self._causes = [finding.text for finding in self._require().diagnose()]
+            for cause in self._causes:
+                self.get_logger().warning(f'Likely cause: {cause}')
         text = f'{mode.value}: {reason}' if reason else mode.value
         if reason:
             self._reasons = [*self._reasons[-99:], text]
@@ -340,11 +347,11 @@ class PolicyNode(LifecycleNode):
         self._next_diagnostics = time.perf_counter() + 1.0 / self._settings.diagnostics_hz
         controller = self._controller
         content: dict[str, Any] = {'mode': 'idle', 'reason': str(self._refusal or '')}
-        warnings: list[str] = []
+        warnings = list(self._causes)
         if controller is not None:
-            content = controller.diagnostics()
+            content = controller.diagnostics() | {'likely_causes': self._causes}
             if others := self._output.others():
-                warnings = [f'another publisher on {self._output.topic}: {", ".join(others)}']
+                warnings += [f'another publisher on {self._output.topic}: {", ".join(others)}']
         message = diagnostic_array(self.get_name(), self._settings.robot.name, content, warnings)
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
@@ -355,6 +362,7 @@ class PolicyNode(LifecycleNode):
             return
         content = self._controller.diagnostics()
         content['reasons'] = self._reasons
+        content['likely_causes'] = self._causes
         content['final'] = final
         content['activated_at'] = self._activated_at
         if final:

@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from robot_rl.engines.analytic import AnalyticEngine  # noqa: E402
-from robot_rl.envs.vector import VectorEnv  # noqa: E402
-from robot_rl.export.graph import PolicyGraph, observation_size  # noqa: E402
-from robot_rl.spec import registry  # noqa: E402
+from robot_rl.engines.analytic import AnalyticEngine
+from robot_rl.envs.vector import VectorEnv
+from robot_rl.export.graph import PolicyGraph, observation_size
+from robot_rl.spec import registry
 
 
 def test_graph_acts_as_training_does(make_actor: Callable):

@@ -8,9 +8,9 @@ import pytest
 onnx = pytest.importorskip('onnx')
 onnxruntime = pytest.importorskip('onnxruntime')
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
-from robot_rl.export.simplify import simplify  # noqa: E402
+from robot_rl.export.simplify import simplify
 
 
 def _model(nodes, size: int, out: int, **constants):
@@ -103,46 +103,105 @@ def test_a_product_that_is_used_twice_stays():
     np.testing.assert_allclose(_run(model, X), before)
 
 
-def test_scales_fold_into_the_layer_behind_them():
+def test_what_is_affine_before_a_layer_folds_into_it():
     draw = np.random.default_rng(0)
     nodes = [
         helper.make_node('Mul', ['x', 'half'], ['h']),
         helper.make_node('Exp', ['x'], ['e']),
-        helper.make_node('Mul', ['row', 'e'], ['r']),  # a row, not a number: stays
-        helper.make_node('Mul', ['third', 'e'], ['t']),
-        helper.make_node('Concat', ['h', 'r', 'x', 't'], ['c'], axis=1),
-        helper.make_node('Gemm', ['c', 'w', 'b'], ['y'], transB=1),
+        helper.make_node('Mul', ['row', 'e'], ['r']),
+        helper.make_node('Sub', ['e', 'h'], ['d']),
+        helper.make_node('Slice', ['x', 'zero', 'two', 'one', 'one'], ['s']),
+        helper.make_node('MatMul', ['s', 'm'], ['p']),
+        helper.make_node('Concat', ['h', 'r', 'd', 'p'], ['c'], axis=1),
+        helper.make_node('Gemm', ['c', 'w', 'b'], ['g'], transB=1),
+        helper.make_node('Relu', ['g'], ['y']),
     ]
     model = _model(
         nodes,
         3,
         2,
         half=np.array(0.5, np.float32),
-        third=np.array([0.3], np.float32),
         row=np.array([1.0, 2.0, 3.0], np.float32),
-        w=draw.normal(size=(2, 12)).astype(np.float32),
+        zero=np.array([0]),
+        one=np.array([1]),
+        two=np.array([2]),
+        m=draw.normal(size=(2, 5)).astype(np.float32),
+        w=draw.normal(size=(2, 14)).astype(np.float32),
         b=draw.normal(size=2).astype(np.float32),
     )
     before = _run(model, X)
     simplify(model)
-    assert _kinds(model) == ['Exp', 'Mul', 'Concat', 'Gemm']
-    assert list(model.graph.node[2].input) == ['x', 'r', 'x', 'e']
-    np.testing.assert_allclose(_run(model, X), before, rtol=1e-6)
+    assert _kinds(model) == ['Exp', 'Concat', 'Gemm', 'Relu']
+    assert {tensor.name for tensor in model.graph.initializer} == {'w', 'b'}
+    np.testing.assert_allclose(_run(model, X), before, rtol=1e-5)
 
 
-def test_scales_stay_where_others_need_the_product():
+def test_a_filter_that_leaves_the_graph_is_one_layer():
+    nodes = [
+        helper.make_node('Exp', ['x'], ['new']),
+        helper.make_node('Sub', ['x', 'new'], ['d']),
+        helper.make_node('Mul', ['d', 'k'], ['t']),
+        helper.make_node('Add', ['new', 't'], ['y']),
+    ]
+    model = _model(nodes, 3, 3, k=np.array(0.9, np.float32))
+    before = _run(model, X)
+    simplify(model)
+    assert _kinds(model) == ['Exp', 'Concat', 'Gemm']
+    np.testing.assert_allclose(_run(model, X), before, rtol=1e-5)
+
+
+def test_a_value_that_others_need_is_kept_and_read():
     nodes = [
         helper.make_node('Mul', ['x', 'half'], ['h']),
         helper.make_node('Concat', ['h', 'x'], ['c'], axis=1),
         helper.make_node('Gemm', ['c', 'w', 'b'], ['g'], transB=1),
-        helper.make_node('ReduceSum', ['c'], ['s']),
-        helper.make_node('Add', ['g', 's'], ['y']),
+        helper.make_node('ReduceMax', ['c'], ['s']),
+        helper.make_node('Mul', ['g', 's'], ['y']),
     ]
     weights = {'w': np.ones((2, 6), np.float32), 'b': np.zeros(2, np.float32)}
     model = _model(nodes, 3, 2, half=np.array(0.5, np.float32), **weights)
     before = _run(model, X)
     simplify(model)
-    assert 'Mul' in _kinds(model)
+    assert 'ReduceMax' in _kinds(model)
+    np.testing.assert_allclose(_run(model, X), before, rtol=1e-6)
+
+
+def test_a_long_memory_is_not_turned_into_a_large_matrix():
+    """Shifting 2,000 numbers is cheap as a Slice, and four million multiplications are not."""
+    nodes = [
+        helper.make_node('Slice', ['x', 'start', 'end', 'one', 'one'], ['old']),
+        helper.make_node('Slice', ['x', 'zero', 'start', 'one', 'one'], ['first']),
+        helper.make_node('Mul', ['first', 'half'], ['new']),
+        helper.make_node('Concat', ['old', 'new'], ['y'], axis=1),
+    ]
+    model = _model(
+        nodes,
+        2000,
+        2000,
+        zero=np.array([0]),
+        one=np.array([1]),
+        start=np.array([10]),
+        end=np.array([2000]),
+        half=np.array(0.5, np.float32),
+    )
+    simplify(model)
+    assert _kinds(model) == ['Slice', 'Slice', 'Mul', 'Concat']
+
+
+def test_operations_that_only_look_affine_stay():
+    nodes = [
+        helper.make_node('Mul', ['x', 'x'], ['square']),  # no constant
+        helper.make_node('ReduceSum', ['square'], ['sum'], keepdims=1),
+        helper.make_node('Add', ['square', 'sum'], ['wide']),  # (1, 1) widened to (1, 3)
+        helper.make_node('Transpose', ['wide'], ['column'], perm=[1, 0]),
+        helper.make_node('MatMul', ['x', 'column'], ['dot']),  # the matrix is no constant
+        helper.make_node('Gemm', ['x', 'w'], ['g'], transB=1, alpha=0.5),
+        helper.make_node('Mul', ['g', 'dot'], ['y']),
+    ]
+    model = _model(nodes, 3, 2, w=np.ones((2, 3), np.float32))
+    before, kinds = _run(model, X), _kinds(model)
+    simplify(model)
+    assert _kinds(model) == kinds
     np.testing.assert_array_equal(_run(model, X), before)
 
 

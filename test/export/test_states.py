@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from robot_rl.export.states import Moments, States, collect, random_states  # noqa: E402
-from robot_rl.spec import registry  # noqa: E402
+from robot_rl.export.states import Moments, States, collect, random_states
+from robot_rl.spec import registry
 
 
 class Counter:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -138,3 +142,46 @@ def test_parameter_files_hold_names_and_never_scales():
     assert set(content) == {'sim_node', 'goal_node', 'policy_node', 'recorder_node'}
     assert not [key for key in str(content).replace("'", ' ').split() if 'scale' in key]
     assert set(GOALS) == {'hover', 'figure_eight', 'lissajous'}
+
+
+def sockets(pid):
+    """(address, port) of every UDP socket of a process; the address as in /proc/net/udp."""
+    links = [str(fd.readlink()) for fd in Path(f'/proc/{pid}/fd').iterdir() if fd.is_symlink()]
+    inodes = {link[8:-1] for link in links if link.startswith('socket:[')}
+    rows = [line.split() for line in Path(f'/proc/{pid}/net/udp').read_text().splitlines()[1:]]
+    local = [row[1].split(':') for row in rows if row[9] in inodes]
+    return [(address, int(port, 16)) for address, port in local]
+
+
+@pytest.mark.skipif(not Path('/proc/net/udp').exists(), reason='needs Linux')
+def test_a_confined_process_listens_on_the_loopback_interface_only(nodes):
+    process = nodes.start('goal_node')
+    first = 7400 + 250 * nodes.domain  # ports of a DDS domain, DDSI-RTPS 9.6.1
+    found = nodes.until(
+        lambda: [s for s in sockets(process.pid) if first <= s[1] < first + 250] or None
+    )
+    time.sleep(0.2)
+    assert {address for address, _ in found} == {'0100007F'}
+
+
+def test_run_passes_ctrl_c_on_and_leaves_nobody_behind(hover_policy, tmp_path):
+    code = (
+        'import sys; from pathlib import Path; from robot_rl.nodes.run import run;'
+        f'sys.exit(run(Path({str(hover_policy)!r}), engine=""))'
+    )
+    environment = dict(os.environ, PYTHONPATH=str(Path(__file__).resolve().parents[2]))
+    log = tmp_path / 'run.log'
+    with log.open('wb') as output:
+        process = subprocess.Popen(
+            [sys.executable, '-c', code], stdout=output, stderr=output, env=environment
+        )
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
+    end = time.monotonic() + 20.0
+    while 'Waiting' not in log.read_text() and time.monotonic() < end:
+        time.sleep(0.05)
+    pids = children.read_text().split()
+    assert len(pids) == 2, log.read_text()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(15) == 0, log.read_text()
+    assert not [pid for pid in pids if Path(f'/proc/{pid}').exists()]
+    assert 'Traceback' not in log.read_text()

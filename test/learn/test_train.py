@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+torch = pytest.importorskip('torch')
+pytest.importorskip('rsl_rl')
+
+from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
+from robot_rl.learn import run_folder
+from robot_rl.learn.config import TrainConfig
+from robot_rl.learn.train import load_actor, ppo_config_of, train
+from robot_rl.spec import registry
+
+TINY = TrainConfig(
+    iterations=4,
+    num_envs=16,
+    checkpoints=4,
+    validation_episodes=8,
+    test_episodes=8,
+    quiet=True,
+    name='tiny',
+)
+
+
+@pytest.fixture(scope='module')
+def tiny_run(tmp_path_factory):
+    return train(TINY, tmp_path_factory.mktemp('runs'))
+
+
+def _weights(path):
+    return run_folder.load_state(path)['actor_state_dict']
+
+
+def test_a_run_folder_holds_what_is_needed_to_repeat_it(tiny_run):
+    config = json.loads((tiny_run / 'config.json').read_text())
+    assert config['seed'] == 0
+    assert config['task'] == 'hover-crazyflie'
+    assert config['ppo']['iterations'] == 4
+    assert 'torch' in config['versions']
+    assert 'git_revision' in config
+    rows = list(csv.DictReader((tiny_run / 'progress.csv').read_text().splitlines()))
+    assert [int(row['iteration']) for row in rows] == [1, 2, 3, 4]
+    evaluation = json.loads((tiny_run / 'evaluation.json').read_text())
+    assert evaluation['episodes'] == 8
+    assert evaluation['steps'] == 4 * 16 * config['ppo']['num_steps']
+    assert any(tiny_run.glob('events.*'))
+
+
+def test_the_same_seed_trains_the_same_policy(tiny_run, tmp_path):
+    again = train(TINY, tmp_path)
+    other = train(replace(TINY, seed=1, name='other'), tmp_path)
+    first = _weights(tiny_run / 'checkpoints' / '4.pt')
+    for name, value in _weights(again / 'checkpoints' / '4.pt').items():
+        assert torch.equal(value, first[name])
+    changed = _weights(other / 'checkpoints' / '4.pt')
+    assert not all(torch.equal(value, first[name]) for name, value in changed.items())
+
+
+def test_a_resumed_run_goes_on_bit_for_bit(tiny_run, tmp_path):
+    interrupted = tmp_path / 'tiny'
+    (interrupted / 'checkpoints').mkdir(parents=True)
+    for name in ('config.json', 'checkpoints/1.pt', 'checkpoints/2.pt'):
+        (interrupted / name).write_bytes((tiny_run / name).read_bytes())
+    train(replace(TINY, resume=True), tmp_path)
+    first = _weights(tiny_run / 'checkpoints' / '4.pt')
+    for name, value in _weights(interrupted / 'checkpoints' / '4.pt').items():
+        assert torch.equal(value, first[name])
+
+
+def test_the_best_actor_loads(tiny_run):
+    task, actor, _ = load_actor(tiny_run)
+    memory = torch.zeros(3, task.memory_size)
+    signals = {s.name: torch.zeros(3, s.size) for s in task.signals}
+    assert actor(task.observe(signals, memory)).shape == (3, task.action_size)
+
+
+def test_an_occupied_folder_is_refused_and_left_alone(tmp_path):
+    (tmp_path / 'tiny').mkdir()
+    (tmp_path / 'tiny' / 'precious.txt').write_text('mine')
+    with pytest.raises(RunFolderError, match='occupied'):
+        train(TINY, tmp_path)
+    assert [p.name for p in (tmp_path / 'tiny').iterdir()] == ['precious.txt']
+
+
+def test_nothing_to_resume_is_said(tmp_path):
+    with pytest.raises(RunFolderError, match='Nothing to resume'):
+        train(replace(TINY, resume=True), tmp_path)
+
+
+@pytest.mark.parametrize('seed', [-1, 500_000])
+def test_seeds_of_validation_and_test_are_not_for_training(tmp_path, seed):
+    with pytest.raises(RunFolderError, match='Training seeds'):
+        train(replace(TINY, seed=seed), tmp_path)
+
+
+def test_unknown_task_is_suggested(tmp_path):
+    with pytest.raises(UnknownNameError, match="Did you mean 'hover-crazyflie'"):
+        train(replace(TINY, task='hoover-crazyflie'), tmp_path)
+
+
+def test_a_damaged_checkpoint_is_refused(tiny_run, tmp_path):
+    data = (tiny_run / 'best.pt').read_bytes()
+    for name, content in {'short.pt': data[: len(data) // 2], 'text.pt': b'hello'}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(RunFolderError, match='not a checkpoint'):
+            run_folder.load_state(tmp_path / name)
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / 'config.json'
+    path.write_text('old')
+
+    def full(_descriptor):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(RunFolderError, match='No space left'):
+        run_folder.write_json(path, {'new': 1})
+    assert path.read_text() == 'old'
+    assert [p.name for p in tmp_path.iterdir()] == ['config.json']
+
+
+def test_a_hyperparameter_that_ppo_does_not_have_is_refused():
+    task = replace(registry.task('hover-crazyflie'), training={'learning_rat': 1.0})
+    with pytest.raises(SpecError, match='learning_rat'):
+        ppo_config_of(task, TINY)
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_usable_run(tmp_path):
+    command = [sys.executable, '-m', 'robot_rl', 'train', '--name', 'cut', '--quiet']
+    command += ['--num-envs', '16', '--validation-episodes', '8', '--test-episodes', '8']
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        progress = tmp_path / 'runs' / 'cut' / 'progress.csv'
+        deadline = time.monotonic() + 60
+        while not progress.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert b'Traceback' not in errors
+    evaluation = json.loads((tmp_path / 'runs' / 'cut' / 'evaluation.json').read_text())
+    assert evaluation['interrupted'] is True
+    load_actor(tmp_path / 'runs' / 'cut')
