@@ -56,6 +56,7 @@ DEV = [
     'pyright[nodejs]==1.1.414',
     'pre-commit>=4.0',
     'scipy>=1.11',
+    'setuptools>=70.1',  # builds a wheel in a test
 ]
 
 
@@ -72,7 +73,7 @@ def shared_files() -> list[tuple[str, list[str]]]:
 
 
 def node_stubs() -> list[str]:
-    """List the executables of lib/robot_rl: data, since pip ignores setup.cfg's install_scripts."""
+    """List the executables of lib/robot_rl. Data: pip ignores setup.cfg's install_scripts."""
     return sorted(path.relative_to(HERE).as_posix() for path in (HERE / NODES).glob('*_node'))
 
 

@@ -177,13 +177,18 @@ def learning_curve(learning: Learning) -> tuple[Any, str]:
 
 
 @_styled
-def success_bins(parameters: Mapping[str, Sequence[Bin]], columns: int = 4) -> tuple[Any, str]:
-    """Success by quantile of each parameter, with Wilson intervals; weak bins in red."""
+def success_bins(
+    parameters: Mapping[str, Sequence[Bin]], comparisons: int, columns: int = 4
+) -> tuple[Any, str]:
+    """Success by quantile of each parameter, with Wilson intervals; weak bins in red.
+
+    `comparisons` is the number of bins that were looked at to choose these, see `weak_bins`.
+    """
     rows = -(-len(parameters) // columns)
     figure, axes = _figure(9.0, 0.3 + 1.9 * rows, rows, columns)
     lowest = min(part.rate.low for bins in parameters.values() for part in bins)
     for axis, (name, bins) in zip(axes, parameters.items(), strict=False):
-        weak = weak_bins(bins)
+        weak = weak_bins(bins, comparisons=comparisons)
         for part in bins:
             colour = BAD if part in weak else SERIES[0]
             middle, rate = 0.5 * (part.low + part.high), part.rate

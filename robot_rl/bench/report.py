@@ -196,12 +196,13 @@ def _parameters(report: Report) -> str:
     if not report.parameters:
         return ''
     ranked = sorted(report.parameters.items(), key=lambda item: -_spread(item[1]))[:PANELS]
+    looked_at = sum(map(len, report.parameters.values()))
     note = (
-        'Success in bins that hold equally many episodes, 95 % Wilson intervals. Red: the whole '
-        f'interval lies below the overall rate. Shown: {len(ranked)} of {len(report.parameters)} '
-        'parameters, those that matter most first.'
+        'Success in bins that hold equally many episodes, 95 % Wilson intervals. Red: below the '
+        f'overall rate beyond chance, although {looked_at} bins were looked at. Shown: '
+        f'{len(ranked)} of {len(report.parameters)} parameters, those with the largest spread.'
     )
-    return _section('What breaks it', note, plots.success_bins(dict(ranked)))
+    return _section('What breaks it', note, plots.success_bins(dict(ranked), looked_at))
 
 
 def _flights(report: Report) -> str:

@@ -26,14 +26,22 @@ class Speed:
     steps_per_s: float
 
 
-def sim(task_id: str = 'hover-crazyflie', num_envs: int = 8192, seconds: float = 2.0) -> list[Speed]:
+def sim(
+    task_id: str = 'hover-crazyflie', num_envs: int = 8192, seconds: float = 2.0
+) -> list[Speed]:
     """Measure every contender that is installed, in turns, and return its speed."""
     import torch
 
     torch.set_num_threads(1)
     contenders = {
-        'robot_rl, analytic, sensors with noise': (num_envs, _ours(task_id, 'analytic', num_envs, True)),
-        'robot_rl, analytic, exact sensors': (num_envs, _ours(task_id, 'analytic', num_envs, False)),
+        'robot_rl, analytic, sensors with noise': (
+            num_envs,
+            _ours(task_id, 'analytic', num_envs, True),
+        ),
+        'robot_rl, analytic, exact sensors': (
+            num_envs,
+            _ours(task_id, 'analytic', num_envs, False),
+        ),
         'robot_rl, mujoco': (256, _ours(task_id, 'mujoco', 256, True)),
     }
     peer = _l2f(num_envs)
@@ -66,6 +74,43 @@ def _ours(task_id: str, engine: str, num_envs: int, noise: bool) -> Callable[[],
     env.stagger_episodes()
     action = torch.zeros(num_envs, env.task.action_size)
     return lambda: env.step(action) and None
+
+
+def _l2f(num_envs: int) -> Callable[[], None] | None:
+    """One step of l2f's vectorized environments, or None where it is not installed."""
+    try:
+        import l2f
+    except ImportError:
+        return None
+    import numpy as np
+
+    vector = getattr(l2f, f'vector{num_envs}')
+    device, rng, env = l2f.Device(), vector.VectorRng(), vector.VectorEnvironment()
+    parameters, state, following = (
+        vector.VectorParameters(),
+        vector.VectorState(),
+        vector.VectorState(),
+    )
+    vector.initialize_rng(device, rng, 0)
+    vector.initialize_environment(device, env)
+    vector.sample_initial_parameters(device, env, parameters, rng)
+    vector.sample_initial_state(device, env, parameters, state, rng)
+    action = np.zeros((num_envs, env.ACTION_DIM), np.float32)
+    observation = np.zeros((num_envs, env.OBSERVATION_DIM), np.float32)
+    reward, ended = np.zeros(num_envs, np.float32), np.zeros(num_envs, bool)
+    states = [state, following]
+
+    def step() -> None:
+        now, after = states
+        vector.step(device, env, parameters, now, action, after, rng)
+        vector.reward(device, env, parameters, now, action, after, reward, rng)
+        vector.terminated(device, env, parameters, after, ended, rng)
+        vector.sample_initial_parameters_if_truncated(device, env, parameters, ended, rng)
+        vector.sample_initial_state_if_truncated(device, env, parameters, after, ended, rng)
+        vector.observe(device, env, parameters, after, observation, rng)
+        states.reverse()
+
+    return step
 
 
 def text(speeds: list[Speed]) -> str:

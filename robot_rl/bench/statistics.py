@@ -146,8 +146,20 @@ def success_by_parameter(
     return result
 
 
-def weak_bins(bins: Sequence[Bin]) -> list[Bin]:
-    """Return the bins whose whole interval lies below the overall rate: there it hurts."""
+def weak_bins(bins: Sequence[Bin], *, comparisons: int = 1, level: float = 0.05) -> list[Bin]:
+    """Return the bins whose whole interval lies below the overall rate: there it hurts.
+
+    Args:
+        bins: Of one parameter.
+        comparisons: Bins looked at in all; among many, a few look weak by chance, so the interval
+            widens with their number (Bonferroni).
+        level: Chance of naming any bin where no parameter matters.
+    """
     total = sum(part.count for part in bins)
     overall = sum(part.count * part.rate.estimate for part in bins) / total
-    return [part for part in bins if part.rate.high < overall]
+
+    def upper(part: Bin) -> float:
+        won = round(part.count * part.rate.estimate)
+        return wilson(won, part.count, 1.0 - 2.0 * level / comparisons).high
+
+    return [part for part in bins if upper(part) < overall]

@@ -44,9 +44,9 @@ class AnalyticEngine:
         records.fill(self._kernel.SETPOINT, setpoint)
         self._run(records.flat, records.blocks, self.physics_dt, self._substeps)
 
-    def signals(self) -> dict[str, torch.Tensor]:
+    def signals(self, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         """See Engine.signals."""
-        return self._records.read(self._kernel.SIGNALS)
+        return self._records.read(self._kernel.SIGNALS, env_ids)
 
     def contacts(self) -> torch.Tensor:
         """Nothing to touch: always False."""

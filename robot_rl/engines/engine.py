@@ -34,8 +34,11 @@ class Engine(Protocol):
         """Hold `setpoint` (num_envs, size) [SI] for one control period."""
         ...
 
-    def signals(self) -> dict[str, torch.Tensor]:
-        """Return the true signals now, each (num_envs, size), in memory that no step changes."""
+    def signals(self, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """Return the true signals now, each (num_envs, size), in memory that no step changes.
+
+        With `env_ids`, only their rows.
+        """
         ...
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:

@@ -152,16 +152,19 @@ class MujocoEngine:
         velocity = _rotate_inverse(quat, self._qvel[:, _VEL])
         return torch.from_numpy(np.concatenate((quat, velocity, self._qvel[:, _RATE]), axis=1))
 
-    def signals(self) -> dict[str, torch.Tensor]:
+    def signals(self, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         """See Engine.signals."""
         base = self._base().float()
-        return {
+        signals = {
             'base_pos_w': torch.from_numpy(self._qpos[:, _POS].astype(np.float32)),
             'base_quat_w': base[:, 0:4],
             'base_lin_vel_b': base[:, 4:7],
             'base_ang_vel_b': base[:, 7:10],
             **self._drive.signals(),
         }
+        if env_ids is None:
+            return signals
+        return {name: value[env_ids] for name, value in signals.items()}
 
     def contacts(self) -> torch.Tensor:
         """See Engine.contacts: as MuJoCo found them at the start of its last step."""

@@ -99,14 +99,19 @@ class Records:
         if rest:
             target[whole, :rest] = values[split:]
 
-    def read(self, fields: Fields) -> dict[str, torch.Tensor]:
-        """Copy of adjoining `fields`, each (num_envs, size), whose memory is not the records'."""
+    def read(
+        self, fields: Fields, env_ids: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Copy of adjoining `fields` of `env_ids` or all, each (n, size), in memory of its own."""
         start = min(offset for offset, _ in fields.values())
         stop = max(offset + size for offset, size in fields.values())
-        columns = self.data[:, start:stop].transpose(0, 1)
-        # clone: with a single block, reshape alone would return a view of the records.
-        columns = columns.clone(memory_format=torch.contiguous_format).view(stop - start, -1)
-        rows = columns[:, : self.num_envs].T
+        block = self.data[:, start:stop]
+        if env_ids is not None:
+            rows = block[env_ids // launch.LANES, :, env_ids % launch.LANES]
+        else:
+            # clone: with a single block, reshape alone would return a view of the records.
+            columns = block.transpose(0, 1).clone(memory_format=torch.contiguous_format)
+            rows = columns.view(stop - start, -1)[:, : self.num_envs].T
         return {
             name: rows[:, offset - start : offset - start + size]
             for name, (offset, size) in fields.items()

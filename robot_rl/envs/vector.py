@@ -145,11 +145,11 @@ class VectorEnv:
     def _autoreset(self, observation: Observation, env_ids: torch.Tensor) -> None:
         """Start a new episode in `env_ids` and write its first observation into `observation`."""
         self._reset(env_ids)
-        signals = {name: value[env_ids] for name, value in self._true().items()}
+        signals = {**self.engine.signals(env_ids), **self.commands.signals(env_ids)}
         measured = self._measure.last(signals, env_ids) if self._measure else signals
         for name, value in measured.items():
-            if name in self.task.signal_names:  # a copy: the step that ended keeps its state
-                self._measured[name] = self._measured[name].index_copy(0, env_ids, value)
+            if name in self.task.signal_names:
+                self._measured[name] = _replaced(self._measured[name], env_ids, value)
         first = self._observe(signals, measured, self.memory[env_ids])
         for name, value in first.items():
             observation[name][env_ids] = value
@@ -157,7 +157,7 @@ class VectorEnv:
     def _reset(self, env_ids: torch.Tensor) -> None:
         num = len(env_ids)
         self.commands.reset(env_ids)
-        goal = {name: value[env_ids] for name, value in self.commands.signals().items()}
+        goal = self.commands.signals(env_ids)
         if self._sampler:
             drawn = self._sampler(num, self.generator)
             self.engine.randomize(drawn, env_ids)
@@ -165,10 +165,10 @@ class VectorEnv:
                 self.parameters[name][env_ids] = value
         self.engine.reset(env_ids, self.task.initial_state(goal, num, self.generator, self.device))
         self.memory[env_ids] = 0.0
-        self.last_action = self.last_action.index_fill(0, env_ids, 0.0)
+        self.last_action = _replaced(self.last_action, env_ids, 0.0)
         self.episode_steps[env_ids] = 0
         if self._measure:
-            self._measure.reset(env_ids, {n: v[env_ids] for n, v in self.engine.signals().items()})
+            self._measure.reset(env_ids, self.engine.signals(env_ids))
 
     def _true(self) -> dict[str, torch.Tensor]:
         return {**self.engine.signals(), **self.commands.signals()}
@@ -178,3 +178,12 @@ class VectorEnv:
             'actor': self.task.observe(measured, memory),
             'critic': self.task.privileged(true, memory),
         }
+
+
+def _replaced(
+    values: torch.Tensor, env_ids: torch.Tensor, rows: torch.Tensor | float
+) -> torch.Tensor:
+    """Copy of `values` with other rows: the step that ended keeps what it saw. Same layout."""
+    copy = values.clone()
+    copy[env_ids] = rows
+    return copy

@@ -60,19 +60,21 @@ class LissajousGoal:
         """Advance by one control period."""
         self.time += self._dt
 
-    def signals(self) -> dict[str, torch.Tensor]:
-        """Position [m], velocity [m/s] and acceleration [m/s^2] asked for."""
+    def signals(self, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """Position [m], velocity [m/s] and acceleration [m/s^2] asked for, of `env_ids` or all."""
+        rows = slice(None) if env_ids is None else env_ids
+        centre, amplitude, rate = self.centre[rows], self.amplitude[rows], self.rate[rows]
         if self._moving == 0.0:
-            zero = torch.zeros_like(self.centre)
+            zero = torch.zeros_like(centre)
             return {
-                'goal_pos_w': self.centre.clone(),
+                'goal_pos_w': centre.clone(),
                 'goal_lin_vel_w': zero,
-                'goal_lin_acc_w': zero,
+                'goal_lin_acc_w': zero.clone(),
             }
-        angle = self.rate * self.time + self.phase
-        sine, cosine = self.amplitude * angle.sin(), self.amplitude * angle.cos()
+        angle = rate * self.time[rows] + self.phase[rows]
+        sine, cosine = amplitude * angle.sin(), amplitude * angle.cos()
         return {
-            'goal_pos_w': self.centre + sine,
-            'goal_lin_vel_w': self.rate * cosine,
-            'goal_lin_acc_w': -self.rate.square() * sine,
+            'goal_pos_w': centre + sine,
+            'goal_lin_vel_w': rate * cosine,
+            'goal_lin_acc_w': -rate.square() * sine,
         }

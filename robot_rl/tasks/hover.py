@@ -22,7 +22,6 @@ ROBOTS = ('crazyflie',)
 
 CONTROL_DT = 0.01  # [s]
 GRAVITY = 9.81  # [m/s^2]
-STATE = 14  # leading columns of the observation that are state, not memory
 POSITION_LIMIT = 1.0  # [m] beyond this a goal looks no further away
 NEAR = 0.2  # [m] a larger error is no steady offset and is not integrated further
 AUTHORITY = (0.6, 0.5, 0.5, 0.5)  # of thrust, roll, pitch and yaw, in rotor speeds at hover
@@ -58,37 +57,45 @@ MEMORY = Memory(
 )
 
 
-def observe(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
-    """State relative to the goal, in the body frame, and what the memory tells of the forces.
+def state(signals: Signals, matrix: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
+    """State relative to the goal in the body frame; `offset` (n, 3) [m] adds to the position error.
 
-    `up` is the direction and size of the specific force that the goal asks for: opposite to gravity
-    for one at rest. Seen from a goal that accelerates, nothing else differs (equivalence principle).
+    `up` is the specific force that the goal asks for: opposite to gravity for one at rest. Seen from a
+    goal that accelerates, nothing else differs (equivalence principle).
     """
-    matrix = observations.rotation_matrix(signals['base_quat_w'])
-    error = signals['base_pos_w'] - signals['goal_pos_w'] + MEMORY(memory, 'offset')
-    up_w = signals['goal_lin_acc_w'] * (1.0 / GRAVITY) + torch.tensor(
-        [[0.0, 0.0, 1.0]], device=memory.device
-    )
-    position, goal_velocity, up, past_velocity = (
+    error = signals['base_pos_w'] - signals['goal_pos_w'] + offset
+    up_w = torch.tensor([[0.0, 0.0, 1.0]], device=offset.device)
+    position, goal_velocity, up = (
         observations.rotate_inverse(matrix, vector_w)
         for vector_w in (
             observations.saturate_norm(error, POSITION_LIMIT),
             signals['goal_lin_vel_w'],
-            up_w,
-            MEMORY(memory, 'velocity'),
+            signals['goal_lin_acc_w'] * (1.0 / GRAVITY) + up_w,
         )
     )
-    velocity, rate = signals['base_lin_vel_b'] - goal_velocity, signals['base_ang_vel_b']
     return observations.concat(
         (
             2.0 * position,  # 3 [m / 2]
-            0.5 * velocity,  # 3 [2 m/s]
+            0.5 * (signals['base_lin_vel_b'] - goal_velocity),  # 3 [2 m/s]
             up,  # 3 [g]
             matrix[:, 0:2],  # 2: where the world's x axis points, for the heading
-            0.1 * rate,  # 3 [10 rad/s]
+            0.1 * signals['base_ang_vel_b'],  # 3 [10 rad/s]
+        )
+    )
+
+
+def observe(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
+    """State, actions sent, and what the filters tell of the torque and force that act."""
+    matrix = observations.rotation_matrix(signals['base_quat_w'])
+    velocity = observations.rotate_inverse(
+        matrix, MEMORY(memory, 'velocity') + signals['goal_lin_vel_w']
+    )
+    return observations.concat(
+        (
+            state(signals, matrix, MEMORY(memory, 'offset')),  # 14
             MEMORY.all(memory, ('actions', 'slow_action')),  # 16
-            0.3 * (rate - MEMORY(memory, 'rate')),  # 3
-            velocity - past_velocity,  # 3 [m/s]
+            0.3 * (signals['base_ang_vel_b'] - MEMORY(memory, 'rate')),  # 3
+            signals['base_lin_vel_b'] - velocity,  # 3 [m/s]
         )
     )
 
@@ -111,10 +118,11 @@ def remember(memory: torch.Tensor, signals: Signals, action: torch.Tensor) -> to
 
 def privileged(robot: Robot, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
     """What the critic sees: the truth, the rotors and the disturbance."""
+    matrix = observations.rotation_matrix(signals['base_quat_w'])
     weight = robot.parameters['mass'].nominal[0] * GRAVITY
     return observations.concat(
         (
-            observe(signals, memory)[:, :STATE],
+            state(signals, matrix, MEMORY(memory, 'offset')),
             signals['rotor_speed'] / robot.setpoint('motors').neutral[0] - 1.0,
             signals['external_force_w'] * (10.0 / weight),
         )

@@ -116,6 +116,18 @@ def test_no_bin_is_weak_where_the_parameter_does_not_matter() -> None:
     assert weak_bins(bins) == []
 
 
+def test_many_comparisons_rarely_name_an_innocent_parameter() -> None:
+    generator = np.random.default_rng(7)
+    alarms, naive = 0, 0
+    for _ in range(60):
+        success = generator.random(2000) < 0.97
+        rows = [success_by_parameter(generator.normal(size=2000), success) for _ in range(10)]
+        alarms += any(weak_bins(bins, comparisons=80) for bins in rows)
+        naive += any(weak_bins(bins) for bins in rows)
+    assert alarms <= 0.15 * 60
+    assert naive > 0.5 * 60  # what the correction is for
+
+
 def test_bins_of_repeated_values_collapse() -> None:
     assert success_by_parameter(np.full(6, 2.0), [1, 1, 1, 0, 0, 0]) == [
         Bin(2.0, 2.0, 6, wilson(3, 6))
