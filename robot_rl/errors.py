@@ -6,8 +6,8 @@ defect of ours and keeps its traceback.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+import difflib
 
 
 class RobotRLError(Exception):

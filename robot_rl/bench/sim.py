@@ -1,7 +1,8 @@
 """Speed of whole environments: dynamics, sensors, observation, reward, termination and reset.
 
-Beside it l2f (PyPI), the C++ simulator of "Learning to Fly in Seconds" with its Python interface, stepped the same
-way: step, observation, reward, termination, and a reset of what ended. Both run on one thread, in turns.
+Beside it l2f (PyPI), the C++ simulator of "Learning to Fly in Seconds" with its Python interface,
+stepped the same way: step, observation, reward, termination, and a reset of what ended. Both run
+on one thread, in turns.
 """
 
 from __future__ import annotations
@@ -119,7 +120,6 @@ def text(speeds: list[Speed]) -> str:
     lines = [f'environment steps per second on one core of {machine_name()}']
     for speed in speeds:
         ratio = f'{speed.steps_per_s / peer:6.2f} x l2f' if peer else '   (l2f is not installed)'
-        lines.append(
-            f'  {speed.name:40} {speed.num_envs:6d} envs {speed.steps_per_s / 1e6:8.2f} M/s {ratio}'
-        )
+        rate = speed.steps_per_s / 1e6
+        lines.append(f'  {speed.name:40} {speed.num_envs:6d} envs {rate:8.2f} M/s {ratio}')
     return '\n'.join(lines)

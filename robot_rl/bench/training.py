@@ -1,7 +1,8 @@
-"""What training costs and yields over many seeds, beside the C++ original of "Learning to Fly in Seconds".
+"""What training costs and yields over many seeds, beside a C++ original.
 
-Each seed trains in a process of its own on one thread. Training time is the CPU time of the training loop
-with its validation; the score is taken on test episodes that chose nothing.
+The original is the trainer of "Learning to Fly in Seconds" (Eschmann et al., arXiv 2311.13081).
+Each seed trains in a process of its own on one thread. Training time is the CPU time of the
+training loop with its validation; the score is taken on test episodes that chose nothing.
 """
 
 from __future__ import annotations
@@ -108,15 +109,14 @@ def text(table: Table) -> str:
 
     rows = table.rows
     lines = [
-        f'{table.task}: {len(rows)} training seeds, {table.episodes} test episodes each, one thread '
-        f'of {machine_name()}',
+        f'{table.task}: {len(rows)} training seeds, {table.episodes} test episodes each, '
+        f'one thread of {machine_name()}',
         f'  training      {spread([r.cpu_s for r in rows], ".1f")} CPU-s',
         f'  crashed       {spread([100 * r.crashed for r in rows], ".2f")} %',
         f'  success       {spread([100 * r.success for r in rows], ".1f")} %',
-        f'  median error  {spread([100 * r.median_error for r in rows], ".2f")} cm in the last second',
+        f'  median error  {spread([100 * r.median_error for r in rows], ".2f")} cm, last second',
     ]
     if table.original_cpu_s is not None:
-        lines.append(
-            f'  C++ original  {table.original_cpu_s:.1f} CPU-s for its {ORIGINAL_STEPS // 1000} k steps'
-        )
+        steps = f'{ORIGINAL_STEPS // 1000} k steps'
+        lines.append(f'  C++ original  {table.original_cpu_s:.1f} CPU-s for its {steps}')
     return '\n'.join(lines)

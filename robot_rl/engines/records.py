@@ -99,9 +99,7 @@ class Records:
         if rest:
             target[whole, :rest] = values[split:]
 
-    def read(
-        self, fields: Fields, env_ids: torch.Tensor | None = None
-    ) -> dict[str, torch.Tensor]:
+    def read(self, fields: Fields, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         """Copy of adjoining `fields` of `env_ids` or all, each (n, size), in memory of its own."""
         start = min(offset for offset, _ in fields.values())
         stop = max(offset + size for offset, size in fields.values())

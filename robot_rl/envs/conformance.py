@@ -108,7 +108,9 @@ def batch_of_one_is_a_row(task: Task, engine: str) -> None:
     batch, single = many.engine.signals(), one.engine.signals()
     for name, value in single.items():
         near = torch.allclose(batch[name][row], value, rtol=1e-5, atol=1e-6)
-        _require(near, task, engine, f'{name} differs between a batch of one and a row of a batch.')
+        _require(
+            near, task, engine, f'{name} differs between a batch of one and a row of a batch.'
+        )
 
 
 def partial_reset_leaves_the_others(task: Task, engine: str) -> None:
@@ -187,7 +189,10 @@ def reports_time_out_as_truncation(task: Task, engine: str) -> None:
         last = index == 4
         running = ~moved.terminated
         _require(
-            bool((moved.truncated[running] == last).all()), task, engine, 'time-out is misreported.'
+            bool((moved.truncated[running] == last).all()),
+            task,
+            engine,
+            'time-out is misreported.',
         )
         _require(not bool((moved.truncated & moved.terminated).any()), task, engine, 'both ends.')
     _require(len(moved.final_ids) == 3, task, engine, 'the ended episodes are not all named.')

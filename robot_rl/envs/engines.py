@@ -49,7 +49,8 @@ def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, 
     """Read a randomization file, by default sim/randomization/<robot>.yaml.
 
     Raises:
-        SpecError: The file is missing, malformed, of another robot, or one of its ranges is impossible.
+        SpecError: The file is missing, malformed, of another robot, or one of its ranges is
+            impossible.
     """
     import yaml
 
@@ -77,10 +78,18 @@ def make_env(
     randomize: bool = True,
     noise: bool = True,
     device: str = 'cpu',
+    compiled: bool = False,
 ) -> VectorEnv:
-    """`num_envs` environments of `task` on the engine of that name, with the robot's randomization."""
+    """`num_envs` environments of `task` on an engine, with the robot's randomization."""
     spreads = load_randomization(task.robot) if randomize else ()
     factory = engine_factory(engine)
     return VectorEnv(
-        task, factory, num_envs, seed=seed, spreads=spreads, noise=noise, device=device
+        task,
+        factory,
+        num_envs,
+        seed=seed,
+        spreads=spreads,
+        noise=noise,
+        device=device,
+        compiled=compiled,
     )

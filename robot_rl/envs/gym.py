@@ -1,12 +1,12 @@
 """Gymnasium ids: gymnasium.make('robot_rl/hover-crazyflie'), and gymnasium.make_vec for a batch.
 
-Registered through the entry point `gymnasium.envs`, so that `import gymnasium` is enough. Observations are
-the actor's; the critic's are in `info['critic']`.
+Registered through the entry point `gymnasium.envs`, so that `import gymnasium` is enough.
+Observations are the actor's; the critic's are in `info['critic']`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 from gymnasium.spaces import Box
@@ -59,16 +59,19 @@ class _Batch:
 class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """One environment of a task."""
 
-    metadata = {'render_modes': []}
+    metadata: ClassVar[dict[str, Any]] = {'render_modes': []}
 
     def __init__(self, task_id: str, **options: Any) -> None:
-        """Build a task; `options` are those of envs.engines.make_env (engine, randomize, noise)."""
+        """Build a task; `options` (engine, randomize, noise) are those of make_env."""
         self._batch = _Batch(task_id, 1, dict(options))
         self.observation_space = self._batch.observation_space
         self.action_space = self._batch.action_space
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | None = None,
+        options: dict[str, Any] | None = None,  # noqa: ARG002  Gymnasium's signature
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode; the same seed gives the same episode."""
         super().reset(seed=seed)
@@ -92,7 +95,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
 class RobotVectorEnv(gymnasium.vector.VectorEnv):
     """A batch of environments; those that end are reset in the same step."""
 
-    metadata = {
+    metadata: ClassVar[dict[str, Any]] = {
         'render_modes': [],
         'autoreset_mode': gymnasium.vector.AutoresetMode.SAME_STEP,
     }
@@ -107,13 +110,18 @@ class RobotVectorEnv(gymnasium.vector.VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | None = None,
+        options: dict[str, Any] | None = None,  # noqa: ARG002  Gymnasium's signature
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode in every environment."""
         super().reset(seed=seed)
         return self._batch.reset(seed)
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, ...]:
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Apply one action each; `info['final_obs']` holds the last observation of what ended."""
         moved = self._batch.step(actions)
         info: dict[str, Any] = {'critic': _numpy(moved.observation['critic'])}

@@ -13,7 +13,7 @@ SCORED_S = 1.0
 """[s] the error is averaged over this last part of an episode."""
 
 Policy = Callable[[VectorEnv, Observation], tuple[torch.Tensor, 'torch.Tensor | None']]
-"""(env, observation) -> (action, setpoint); a setpoint of None means what the task makes of the action."""
+"""(env, observation) -> (action, setpoint); without a setpoint the task makes it of the action."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Episodes:
 
 def actor_policy(actor: Callable[[torch.Tensor], torch.Tensor]) -> Policy:
     """Policy from a module that maps the actor's observation to an action."""
-    return lambda env, observation: (actor(observation['actor']), None)
+    return lambda _env, observation: (actor(observation['actor']), None)
 
 
 def run_episodes(env: VectorEnv, policy: Policy, *, seed: int) -> Episodes:

@@ -1,4 +1,4 @@
-"""The batched environment: a Task on an Engine, with randomization, sensors and automatic reset."""
+"""The batched environment: a Task on an Engine, randomized, with sensors and automatic reset."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ class Transition(NamedTuple):
     """True state before the reset, for metrics."""
 
 
+class _After(NamedTuple):
+    """What a control period leads to, before any reset."""
+
+    signals: dict[str, torch.Tensor]
+    measured: dict[str, torch.Tensor]
+    memory: torch.Tensor
+    past: torch.Tensor | None
+    reward: torch.Tensor
+    terminated: torch.Tensor
+    observation: Observation
+
+
 class VectorEnv:
     """`num_envs` environments stepped together."""
 
@@ -49,14 +61,19 @@ class VectorEnv:
         spreads: Sequence[Spread] = (),
         noise: bool = True,
         device: str = 'cpu',
+        compiled: bool = False,
     ) -> None:
-        """Build engine, commands and sensors; call `reset` before the first `step`."""
+        """Build engine, commands and sensors; call `reset` before the first `step`.
+
+        `compiled` fuses everything but the physics with torch.compile: worth its start-up of half
+        a minute for thousands of environments; needs a C++ compiler.
+        """
         self.task, self.num_envs, self.device = task, num_envs, torch.device(device)
         self.engine = make_engine(task.robot, task.level, num_envs, task.control_dt, device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self._sampler = ParameterSampler(task.robot, spreads, self.device) if spreads else None
         self.commands = task.commands(num_envs, self.generator, self.device)
-        self._measure = (
+        self._sensors = (
             Measurement(
                 task.robot,
                 task.signal_names,
@@ -78,11 +95,14 @@ class VectorEnv:
             for name in (spread.parameter for spread in spreads)
         }
         self._measured: dict[str, torch.Tensor] = {}
+        self._advance = (
+            torch.compile(self._pure_step, dynamic=False) if compiled else self._pure_step
+        )
 
     @property
     def measured(self) -> dict[str, torch.Tensor]:
         """What the policy's inputs were made of: measurements and commands, (num_envs, size)."""
-        return {name: self._measured[name] for name in self.task.signal_names}
+        return dict(self._measured)
 
     @torch.inference_mode()
     def stagger_episodes(self) -> None:
@@ -101,9 +121,11 @@ class VectorEnv:
         """Start an episode in every environment; with `seed`, also all random streams anew."""
         if seed is not None:
             self.generator.manual_seed(seed)
-        self._reset(torch.arange(self.num_envs, device=self.device))
-        signals = self._true()
-        self._measured = self._measure.last(signals, slice(None)) if self._measure else signals
+        everything = torch.arange(self.num_envs, device=self.device)
+        self._reset(everything)
+        signals = {**self.engine.signals(), **self.commands.signals()}
+        measured = self._sensors.first(signals, everything) if self._sensors else signals
+        self._measured = {name: measured[name] for name in self.task.signal_names}
         return self._observe(signals, self._measured, self.memory)
 
     @torch.inference_mode()
@@ -114,42 +136,71 @@ class VectorEnv:
         gives setpoints.
         """
         task = self.task
-        # A copy: the caller's own must not change with a reset. Laid out as mdp/observations.py says.
+        # A copy: the caller's own must not change with a reset. Laid out as mdp/observations.py
+        # says.
         action = action.T.clone(memory_format=torch.contiguous_format).T
         self.engine.step(task.act(action) if setpoint is None else setpoint)
         self.commands.step()
         self.episode_steps += 1
-        signals = self._true()
-        step = Step(signals, action, self.last_action)
-        reward = self._reward(step)
+        noise = self._sensors.draw() if self._sensors else None
+        past = self._sensors.past if self._sensors else None
+        after = self._advance(
+            self.engine.signals(),
+            action,
+            self.last_action,
+            self.memory,
+            self._measured,
+            past,
+            noise,
+        )
+        truncated = (self.episode_steps >= task.max_episode_steps) & ~after.terminated
+        step = Step(after.signals, action, self.last_action)
+        self.memory, self.last_action, self._measured = after.memory, action, after.measured
+        if self._sensors:
+            self._sensors.past = after.past
+        ended = (after.terminated | truncated).nonzero().squeeze(1)
+        final = {name: value[ended] for name, value in after.observation.items()}
+        if len(ended):
+            self._autoreset(after.observation, ended)
+        return Transition(
+            after.observation, after.reward, after.terminated, truncated, ended, final, step
+        )
+
+    def _pure_step(
+        self,
+        signals: dict[str, torch.Tensor],
+        action: torch.Tensor,
+        last_action: torch.Tensor,
+        memory: torch.Tensor,
+        measured: dict[str, torch.Tensor],
+        past: torch.Tensor | None,
+        noise: torch.Tensor | None,
+    ) -> _After:
+        """Everything of a step that is not physics, as a function of tensors: can be compiled."""
+        task = self.task
+        signals = {**signals, **self.commands.signals()}
+        step = Step(signals, action, last_action)
+        reward = sum(term.weight * term.function(step) for term in task.rewards)
         terminated = task.terminations[0].function(step)
         for term in task.terminations[1:]:
             terminated = terminated | term.function(step)
-        truncated = (self.episode_steps >= task.max_episode_steps) & ~terminated
-        self.memory = task.remember(self.memory, self._measured, action)
-        self.last_action = action
-        self._measured = self._measure(signals) if self._measure else dict(signals)
-        observation = self._observe(signals, self._measured, self.memory)
-        ended = (terminated | truncated).nonzero().squeeze(1)
-        final = {name: value[ended] for name, value in observation.items()}
-        if len(ended):
-            self._autoreset(observation, ended)
-        return Transition(observation, reward, terminated, truncated, ended, final, step)
-
-    def _reward(self, step: Step) -> torch.Tensor:
-        total = torch.zeros(self.num_envs, device=self.device)
-        for term in self.task.rewards:
-            total.add_(term.function(step), alpha=term.weight)
-        return total
+        memory = task.remember(memory, measured, action)
+        if self._sensors is None or past is None or noise is None:
+            now = dict(signals)
+        else:
+            now, past = self._sensors.sample(signals, past, noise)
+        now = {name: now[name] for name in task.signal_names}
+        return _After(
+            signals, now, memory, past, reward, terminated, self._observe(signals, now, memory)
+        )
 
     def _autoreset(self, observation: Observation, env_ids: torch.Tensor) -> None:
         """Start a new episode in `env_ids` and write its first observation into `observation`."""
         self._reset(env_ids)
         signals = {**self.engine.signals(env_ids), **self.commands.signals(env_ids)}
-        measured = self._measure.last(signals, env_ids) if self._measure else signals
-        for name, value in measured.items():
-            if name in self.task.signal_names:
-                self._measured[name] = _replaced(self._measured[name], env_ids, value)
+        measured = self._sensors.first(signals, env_ids) if self._sensors else signals
+        for name in self.task.signal_names:
+            self._measured[name] = _replaced(self._measured[name], env_ids, measured[name])
         first = self._observe(signals, measured, self.memory[env_ids])
         for name, value in first.items():
             observation[name][env_ids] = value
@@ -167,11 +218,8 @@ class VectorEnv:
         self.memory[env_ids] = 0.0
         self.last_action = _replaced(self.last_action, env_ids, 0.0)
         self.episode_steps[env_ids] = 0
-        if self._measure:
-            self._measure.reset(env_ids, self.engine.signals(env_ids))
-
-    def _true(self) -> dict[str, torch.Tensor]:
-        return {**self.engine.signals(), **self.commands.signals()}
+        if self._sensors:
+            self._sensors.reset(env_ids, self.engine.signals(env_ids))
 
     def _observe(self, true: dict, measured: dict, memory: torch.Tensor) -> Observation:
         return {

@@ -1,15 +1,15 @@
 """PPO (Schulman et al., arXiv 1707.06347) through rsl_rl, on a VectorEnv.
 
-rsl_rl holds the networks, the storage and the update. This adapter adds three things: a time-out is
-bootstrapped from the value of the true last observation (rsl_rl uses the one before it), the learning
-rate falls linearly over a run whose length is known, and training episodes may be shorter than the task's, so
-that more of the data is about recovering and less about staying.
+rsl_rl holds the networks, the storage and the update. This adapter adds three things: a time-out
+is bootstrapped from the value of the true last observation (rsl_rl uses the one before it), the
+learning rate falls linearly over a run whose length is known, and training episodes may be shorter
+than the task's, so that more of the data is about recovering and less about staying.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from rsl_rl.algorithms import PPO
 from rsl_rl.models import MLPModel
@@ -78,7 +78,8 @@ class Ppo:
         )
         critic = MLPModel(self._observation, groups, 'critic', 1, **network)
         with torch.no_grad():
-            model.mlp[-1].weight.mul_(0.1)  # start near the neutral setpoint
+            last = cast('torch.nn.Linear', model.mlp[-1])
+            last.weight.mul_(0.1)  # start near the neutral setpoint
         self.actor = Actor(model)
         storage = RolloutStorage(
             'rl', env.num_envs, config.num_steps, self._observation, [size], str(env.device)
@@ -159,8 +160,8 @@ class Ppo:
     def restart(self) -> None:
         """Start new episodes and random streams that depend on seed and iteration alone.
 
-        Done at every checkpoint, by the run that writes it and by the run that resumes from it: both go
-        on bit for bit alike, whatever state the engine would have had to save.
+        Done at every checkpoint, by the run that writes it and by the run that resumes from it:
+        both go on bit for bit alike, whatever state the engine would have had to save.
         """
         torch.manual_seed(_mix(self.seed, self.iteration))
         self._observation = self._start()

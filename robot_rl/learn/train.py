@@ -34,8 +34,8 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
     task = registry.task(config.task)
     if not 0 <= config.seed < VALIDATION_SEED:
         raise RunFolderError(
-            f'Training seeds lie in [0, {VALIDATION_SEED}), got {config.seed}: larger ones are kept '
-            'for validation and test.'
+            f'Training seeds lie in [0, {VALIDATION_SEED}), got {config.seed}: larger ones are '
+            'kept for validation and test.'
         )
     ppo_config = ppo_config_of(task, config)
     engine_factory(config.engine)  # refuse a name that is not there before anything is written
@@ -53,8 +53,8 @@ def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
     unknown = set(task.training) - known
     if unknown:
         raise SpecError(
-            f'Task {task.id!r} sets {sorted(unknown)[0]!r} in its training, which PPO does not have. '
-            f'Known: {", ".join(sorted(known))}.'
+            f'Task {task.id!r} sets {sorted(unknown)[0]!r} in its training, which PPO does not '
+            f'have. Known: {", ".join(sorted(known))}.'
         )
     asked = {n: v for n in ('iterations', 'num_envs') if (v := getattr(config, n))}
     return replace(PpoConfig(), **{**task.training, **asked})
@@ -222,7 +222,11 @@ class _Progress:
 
         self._steps, self._last = steps, 0
         self._bar = tqdm(
-            total=total * steps, unit='step', unit_scale=True, disable=quiet or None, desc='training'
+            total=total * steps,
+            unit='step',
+            unit_scale=True,
+            disable=quiet or None,
+            desc='training',
         )
 
     def __enter__(self) -> _Progress:

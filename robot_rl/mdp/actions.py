@@ -30,8 +30,9 @@ def mixed(
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """Action -> neutral + mixer @ clip(action, -1, 1), kept within the setpoint's limits [SI].
 
-    `mixer` has a row for each setpoint component and a column for each action. Actions along the axes
-    that the body answers to (thrust, roll, pitch, yaw) are learned far faster than single motors.
+    `mixer` has a row for each setpoint component and a column for each action. Actions along the
+    axes that the body answers to (thrust, roll, pitch, yaw) are learned far faster than single
+    motors.
     """
     neutral, gain = torch.tensor(setpoint.neutral), torch.tensor(mixer)
     low, high = torch.tensor(setpoint.low), torch.tensor(setpoint.high)
@@ -45,5 +46,5 @@ def mixed(
 
 
 def push_history(memory: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-    """Drop the oldest action of a flat history (n, k * action_size) and append the clipped newest."""
+    """Drop the oldest action of a flat history (n, k * action_size), append the clipped newest."""
     return concat((memory[:, action.shape[1] :], action.clamp(-1.0, 1.0)))

@@ -8,7 +8,7 @@ from robot_rl.mdp.observations import norm
 
 
 class LissajousGoal:
-    """A goal on a Lissajous curve about a random centre; amplitude zero is a goal that stands still.
+    """A goal on a Lissajous curve about a random centre; at amplitude zero it stands still.
 
     p(t) = centre + amplitude * sin(rate t + phase), each axis on its own, and its two derivatives.
     """
@@ -26,7 +26,7 @@ class LissajousGoal:
         moving: float = 0.0,
         control_dt: float = 0.01,
     ) -> None:
-        """Amplitudes [m] on each axis and speeds up to `max_speed` [m/s], for the part `moving`."""
+        """Amplitudes [m] of each axis, speeds up to `max_speed` [m/s], for the part `moving`."""
         self._generator, self._device, self._dt = generator, device, control_dt
         self._low = torch.tensor(centre_low, device=device)
         self._span = torch.tensor(centre_high, device=device) - self._low

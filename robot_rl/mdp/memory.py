@@ -1,8 +1,9 @@
 """Memory: what a policy carries from one control period to the next, explicitly, as a flat vector.
 
-A `Memory` is a row of low-pass filters, integrals and histories with names. Filters say in a few numbers what a long
-history says in many: two filtered actions that bracket the rotors' time constant tell the speed of the
-rotors, and a body rate less its filtered self is the torque that acts.
+A `Memory` is a row of low-pass filters, integrals and histories with names. Filters say in a few
+numbers what a long history says in many: two filtered actions that bracket the rotors' time
+constant tell the speed of the rotors, and a body rate less its filtered self is the torque that
+acts.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class Integral:
 class Memory:
     """A layout of filters and histories over quantities that the task computes each period."""
 
-    def __init__(self, parts: Mapping[str, LowPass | History | Integral], control_dt: float) -> None:
+    def __init__(
+        self, parts: Mapping[str, LowPass | History | Integral], control_dt: float
+    ) -> None:
         """Lay `parts` side by side in their order."""
         self._parts = dict(parts)
         self._slices: dict[str, slice] = {}

@@ -1,9 +1,9 @@
 """Observation terms: pure functions of signals, traced into the exported graph as they are.
 
-Tensors are (num_envs, size), stored with the environments side by side (strides (1, num_envs)): on a CPU
-an operation on three million-row columns is then three long loops instead of a million short ones, and
-a batched environment runs several times faster. Elementwise operations keep that layout; `concat` keeps
-it where `torch.cat` would not.
+Tensors are (num_envs, size), stored with the environments side by side (strides (1, num_envs)): on
+a CPU an operation on three million-row columns is then three long loops instead of a million short
+ones, and a batched environment runs several times faster. Elementwise operations keep that layout;
+`concat` keeps it where `torch.cat` would not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-# Row-major R(q) = M vec(q q^T): one outer product and one small product instead of thirty operations.
+# Row-major R(q) = M vec(q q^T): an outer and a small product instead of thirty operations.
 _QUAT_TO_MATRIX = torch.zeros(9, 16)
 for _row, _terms in enumerate(
     (

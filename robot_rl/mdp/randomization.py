@@ -47,7 +47,7 @@ class ParameterSampler:
 
 
 def _affine(spread: Spread, nominal: float) -> tuple[float, float, float]:
-    """Return (a, b, offset) of one component, the operation folded in; logarithms for 'log-uniform'."""
+    """Return (a, b, offset) of a component, the operation folded in; 'log-uniform': logarithms."""
     scale = nominal if spread.operation == 'scale' else 1.0
     offset = nominal if spread.operation == 'add' else 0.0
     if spread.distribution == 'log-uniform':

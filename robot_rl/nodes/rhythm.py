@@ -19,6 +19,9 @@ SERVE_S = 0.05
 CLOCK_POLL_S = 0.0002
 """[s] how long to sleep between two looks at /clock."""
 
+ROUNDING_S = 1e-6
+"""[s] simulated time comes in steps: nearer than this to a deadline is on it."""
+
 
 class Stopped(Exception):  # noqa: N818
     """The process was asked to end while it waited."""
@@ -44,7 +47,7 @@ class Rhythm:
             kind = message_type('rosgraph_msgs/msg/Clock')
             qos = profile(quality('sensor'))
             self._clock = TakenByHand().subscribe(node, kind, '/clock', qos)
-            self.pacer = Pacer(dt, clock=self._now_or_just_after, sleep=self._sleep_simulated)
+            self.pacer = Pacer(dt, clock=self.now, sleep=self._sleep_simulated)
         else:
             self.pacer = Pacer(dt, sleep=self._sleep)
         self._serve_every = max(1, round(SERVE_S / dt))
@@ -57,10 +60,6 @@ class Rhythm:
         if newest is not None:
             self._time = newest.clock.sec + 1e-9 * newest.clock.nanosec
         return self._time
-
-    def _now_or_just_after(self) -> float:
-        """Simulated time comes in steps: rounding must not make a deadline look early."""
-        return self.now() + 1e-6
 
     def ros_offset(self) -> float:
         """ROS time minus the loop's time [s]; what turns a header stamp into the loop's time."""
@@ -88,7 +87,10 @@ class Rhythm:
         if self._ended():
             raise Stopped
 
-    def _sleep_simulated(self, _seconds: float) -> None:
+    def _sleep_simulated(self, seconds: float) -> None:
+        if seconds < ROUNDING_S:  # the clock stands on the deadline but for rounding
+            self._time += seconds + 1e-9
+            return
         time.sleep(CLOCK_POLL_S)
         if self._ended():
             raise Stopped

@@ -105,8 +105,9 @@ class SimulatedRobot:
     def measured(self) -> dict[str, Values]:
         """Sample of the sensors; call it once every sensor period."""
         signals = self._engine.signals()
-        if self._measurement is not None:
-            signals = self._measurement(signals)
+        sensors = self._measurement
+        if sensors is not None:
+            signals, sensors.past = sensors.sample(signals, sensors.past, sensors.draw())
         return {name: signals[name][0].double().numpy() for name in self._names}
 
     def _put(self, state: Mapping[str, Values]) -> None:

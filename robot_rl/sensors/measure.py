@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+import math
 
 import torch
 
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.signal import signal
 
 
 class Measurement:
     """Latency, bias and white noise for the sensors of one robot, batched.
 
     Latency is drawn per environment and signal at reset, and samples between control periods are
-    interpolated linearly.
+    interpolated linearly. `sample` is a pure function of tensors, so that it can be compiled.
     """
 
     def __init__(
@@ -26,87 +28,73 @@ class Measurement:
         device: torch.device,
     ) -> None:
         """Cover the signals `names` that have a sensor; the others (commands) pass as they are."""
-        self._generator = generator
-        self._sensors = [s for s in map(robot.sensor, names) if s is not None]
-        from robot_rl.spec.signal import signal
-
-        sizes = [signal(s.signal).size for s in self._sensors]
-        self._names = [s.signal for s in self._sensors]
-        self._sizes = sizes
-        spread = lambda values: torch.tensor(
-            [v for v, size in zip(values, sizes, strict=True) for _ in range(size)], device=device
-        )
-        self._noise = spread([s.noise_std for s in self._sensors])
-        self._bias_std = spread([s.bias_std for s in self._sensors])
-        self._latency = [
-            (s.latency_s[0] / control_dt, s.latency_s[1] / control_dt) for s in self._sensors
-        ]
-        self._low = spread([low for low, _ in self._latency])
-        self._high = spread([high for _, high in self._latency])
-        self._slots = 1 + max(1, int(-(-self._high.max().item() // 1)))
-        total = sum(sizes)
-        self._index = spread(list(range(len(sizes)))).long()
-        self._history = torch.zeros(self._slots, total, num_envs, device=device).transpose(1, 2)
+        sensors = [s for s in map(robot.sensor, names) if s is not None]
+        self._generator, self._num_envs, self._device = generator, num_envs, device
+        self._names = [s.signal for s in sensors]
+        self._sizes = [signal(name).size for name in self._names]
+        self._noise = self._spread([s.noise_std for s in sensors])
+        self._bias_std = self._spread([s.bias_std for s in sensors])
+        self._low = self._spread([s.latency_s[0] / control_dt for s in sensors])
+        self._high = self._spread([s.latency_s[1] / control_dt for s in sensors])
+        self._sensor_of = self._spread(list(range(len(sensors)))).long()
+        slots = max(1, math.ceil(max((s.latency_s[1] for s in sensors), default=0.0) / control_dt))
+        total = sum(self._sizes)
         self._bias = torch.zeros(total, num_envs, device=device).T
         self._delay = torch.zeros(total, num_envs, device=device).T
-        self._quat = None
-        start = 0
-        for name, size in zip(self._names, sizes, strict=True):
-            if name == 'base_quat_w':
-                self._quat = slice(start, start + size)
-            start += size
+        self.past = torch.zeros(slots, total, num_envs, device=device).transpose(1, 2)
+        """True values of earlier periods, newest first, (slots, num_envs, total)."""
+
+    def _spread(self, values: Sequence[float]) -> torch.Tensor:
+        """One value a sensor to one value a component."""
+        pairs = zip(values, self._sizes, strict=True)
+        return torch.tensor([v for v, size in pairs for _ in range(size)], device=self._device)
 
     def _flat(self, signals: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return torch.cat([signals[name].T for name in self._names]).T
 
     def reset(self, env_ids: torch.Tensor, signals: Mapping[str, torch.Tensor]) -> None:
         """Draw new offsets and delays; `signals` are the true rows of `env_ids`."""
-        num, total = len(env_ids), self._bias.shape[1]
-        draw = torch.rand(
-            num, len(self._sizes), generator=self._generator, device=self._bias.device
-        )
-        self._delay[env_ids] = self._low + (self._high - self._low) * draw[:, self._index]
-        normal = torch.randn(num, total, generator=self._generator, device=self._bias.device)
+        num, total = len(env_ids), len(self._bias_std)
+        share = torch.rand(num, len(self._sizes), generator=self._generator, device=self._device)
+        self._delay[env_ids] = torch.lerp(self._low, self._high, share[:, self._sensor_of])
+        normal = torch.randn(num, total, generator=self._generator, device=self._device)
         self._bias[env_ids] = self._bias_std * normal
-        self._history[:, env_ids] = self._flat(signals)
+        self.past[:, env_ids] = self._flat(signals)
 
-    def __call__(self, signals: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Take a sample: push the true signals of all environments, return what is measured."""
+    def draw(self, num: int | None = None) -> torch.Tensor:
+        """Standard normal numbers for one sample of `num` environments, by default of all."""
+        num = self._num_envs if num is None else num
+        size = len(self._noise)
+        return torch.randn(size, num, generator=self._generator, device=self._device).T
+
+    def sample(
+        self, signals: Mapping[str, torch.Tensor], past: torch.Tensor, noise: torch.Tensor
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """What all environments measure now, and `past` for the next sample."""
         flat = self._flat(signals)
-        if self._slots == 2:
-            late = torch.lerp(flat, self._history[0], self._delay)
-            self._history[0] = flat
-        else:
-            self._history = torch.cat((flat[None], self._history[:-1]))
-            late = self._interpolate()
-        return self._corrupt(signals, late)
+        whole = self._delay.floor().clamp(max=len(past) - 1)
+        newer, older = flat, past[0]
+        for slot in range(1, len(past)):
+            reached = whole >= slot
+            newer = torch.where(reached, past[slot - 1], newer)
+            older = torch.where(reached, past[slot], older)
+        late = torch.lerp(newer, older, self._delay - whole)
+        kept = torch.cat((flat.T[None], past[:-1].transpose(1, 2))).transpose(1, 2)
+        return {**signals, **self._corrupt(late, self._bias, noise)}, kept
 
-    def last(
+    def first(
         self, signals: Mapping[str, torch.Tensor], env_ids: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """First sample after a reset of `env_ids`; `signals` hold only their rows."""
-        flat = self._flat(signals)
-        noisy = self._noisy(flat, self._bias[env_ids])
-        return {**signals, **self._split(noisy)}
-
-    def _interpolate(self) -> torch.Tensor:
-        whole = self._delay.floor().clamp(max=self._slots - 2)
-        index = whole.long()[None]
-        newer, older = self._history.gather(0, index)[0], self._history.gather(0, index + 1)[0]
-        return torch.lerp(newer, older, self._delay - whole)
-
-    def _noisy(self, flat: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        noise = torch.randn(flat.T.shape, generator=self._generator, device=flat.device).T
-        noisy = (flat + bias).addcmul_(noise, self._noise)
-        if self._quat is not None:
-            quat = noisy[:, self._quat]
-            quat *= quat.square().sum(1, keepdim=True).rsqrt()
-        return noisy
+        bias = self._bias[env_ids]
+        return {**signals, **self._corrupt(self._flat(signals), bias, self.draw(len(bias)))}
 
     def _corrupt(
-        self, signals: Mapping[str, torch.Tensor], late: torch.Tensor
+        self, flat: torch.Tensor, bias: torch.Tensor, noise: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        return {**signals, **self._split(self._noisy(late, self._bias))}
-
-    def _split(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
-        return dict(zip(self._names, flat.split(self._sizes, dim=1), strict=True))
+        noisy = flat + bias + noise * self._noise
+        parts = dict(zip(self._names, noisy.split(self._sizes, dim=1), strict=True))
+        if 'base_quat_w' in parts:
+            quat = parts['base_quat_w']
+            parts['base_quat_w'] = quat * quat.square().sum(1, keepdim=True).rsqrt()
+        return parts

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 import math
+from typing import Any, cast
 
 from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot
@@ -19,7 +21,7 @@ class Spread:
 
     parameter: str
     distribution: str
-    """'uniform' and 'log-uniform' draw from [a, b]; 'gaussian' has mean a and standard deviation b."""
+    """'uniform' and 'log-uniform' draw from [a, b]; 'gaussian' has mean a and deviation b."""
     operation: str
     """'scale' multiplies the nominal value, 'add' adds to it, 'set' replaces it."""
     a: float
@@ -32,12 +34,18 @@ class Spread:
     """Where the numbers come from."""
 
 
-def spread(robot: Robot, name: str, entry: dict) -> Spread:
-    """Check one entry of a randomization file. Raises SpecError naming the parameter and the fault."""
+def spread(robot: Robot, name: str, content: object) -> Spread:
+    """Check one entry of a randomization file, as YAML gives it.
+
+    Raises SpecError naming the parameter and the fault.
+    """
     where = f'Randomization of {robot.name!r}, parameter {name!r}'
     if name not in robot.parameters:
         raise SpecError(f'{where}: no such parameter. Known: {", ".join(robot.parameters)}.')
-    unknown = set(entry) - _KEYS
+    if not isinstance(content, Mapping):
+        raise SpecError(f'{where}: expected keys such as range and source, got {content!r}.')
+    entry = cast('Mapping[str, Any]', content)
+    unknown = {str(key) for key in entry} - _KEYS
     if unknown:
         raise SpecError(
             f'{where}: unknown key {sorted(unknown)[0]!r}. Known: {", ".join(sorted(_KEYS))}.'
@@ -60,22 +68,23 @@ def spread(robot: Robot, name: str, entry: dict) -> Spread:
     return result
 
 
-def _numbers(where: str, distribution: str, entry: dict) -> tuple[float, float]:
+def _numbers(where: str, distribution: str, entry: Mapping[str, Any]) -> tuple[float, float]:
     """Return (low, high) or (mean, std) of an entry."""
     gaussian = distribution == 'gaussian'
-    pair = [entry.get('mean', 0.0), entry.get('std')] if gaussian else entry.get('range')
+    pair: Any = [entry.get('mean', 0.0), entry.get('std')] if gaussian else entry.get('range')
     wanted = "'std'" if gaussian else "'range: [low, high]'"
-    if not isinstance(pair, list) or len(pair) != 2:
+    if not isinstance(pair, list) or len(cast('list[Any]', pair)) != 2:
         raise SpecError(f'{where}: a {distribution} distribution needs {wanted}, got {pair!r}.')
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in pair):
-        raise SpecError(f'{where}: expected two finite numbers, got {pair!r}.')
-    if not gaussian and pair[0] > pair[1]:
-        raise SpecError(f'{where}: low must not exceed high, got {pair!r}.')
-    if gaussian and pair[1] < 0.0:
-        raise SpecError(f'{where}: std must not be negative, got {pair[1]!r}.')
-    if distribution == 'log-uniform' and pair[0] <= 0.0:
-        raise SpecError(f'{where}: a log-uniform range must be positive, got {pair!r}.')
-    return float(pair[0]), float(pair[1])
+    a, b = cast('list[Any]', pair)
+    if not all(isinstance(v, int | float) and math.isfinite(v) for v in (a, b)):
+        raise SpecError(f'{where}: expected two finite numbers, got {[a, b]}.')
+    if not gaussian and a > b:
+        raise SpecError(f'{where}: low must not exceed high, got {[a, b]}.')
+    if gaussian and b < 0.0:
+        raise SpecError(f'{where}: std must not be negative, got {b!r}.')
+    if distribution == 'log-uniform' and a <= 0.0:
+        raise SpecError(f'{where}: a log-uniform range must be positive, got {[a, b]}.')
+    return float(a), float(b)
 
 
 def _check_sign(where: str, robot: Robot, spread: Spread) -> None:

@@ -1,7 +1,7 @@
 """Robots and tasks by name: a file in robots/ or tasks/ is its own registration.
 
-`robots/<name>.py` holds `robot()` and `tasks/<name>.py` holds `task(robot)`. Packages outside this one
-add theirs through the entry-point groups `robot_rl.robots` and `robot_rl.tasks`.
+`robots/<name>.py` holds `robot()` and `tasks/<name>.py` holds `task(robot)`. Packages outside this
+one add theirs through the entry-point groups `robot_rl.robots` and `robot_rl.tasks`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,10 @@ def robot(name: str) -> Robot:
 
 @cache
 def task(task_id: str) -> Task:
-    """Build a task from '<task>-<robot>', for example 'hover-crazyflie'. Raises UnknownNameError."""
+    """Build a task from '<task>-<robot>', for example 'hover-crazyflie'.
+
+    Raises UnknownNameError.
+    """
     tasks = _names('tasks')
     name, _, robot_name = task_id.partition('-')
     if not robot_name or name not in tasks:
@@ -64,7 +67,7 @@ def task(task_id: str) -> Task:
 
 def task_ids() -> list[str]:
     """Every '<task>-<robot>' there is: each task names the robots it is written for."""
-    ids = []
+    ids: list[str] = []
     for name, load in _names('tasks').items():
         module = importlib.import_module(load().__module__)
         ids += [f'{name}-{robot_name}' for robot_name in module.ROBOTS]

@@ -1,7 +1,7 @@
 """Robot: what a machine is, what it accepts, how it may be hurt, and how it speaks ROS 2.
 
-Everything about safety lives here and not in a policy: limits, watchdog ages and the safe action. A
-policy file cannot widen any of them.
+Everything about safety lives here and not in a policy: limits, watchdog ages and the safe action.
+A policy file cannot widen any of them.
 """
 
 from __future__ import annotations
@@ -112,9 +112,9 @@ class Limits:
 
     tilt: float = math.inf
     """[rad] largest angle between body z and world z."""
-    fence_low: tuple[float, float, float] = (-math.inf,) * 3
+    fence_low: tuple[float, float, float] = (-math.inf, -math.inf, -math.inf)
     """[m] corner of the geofence, world frame."""
-    fence_high: tuple[float, float, float] = (math.inf,) * 3
+    fence_high: tuple[float, float, float] = (math.inf, math.inf, math.inf)
     overruns: int = 5
     """Missed deadlines in a row that count as a fault."""
     recovery_s: float = 0.5

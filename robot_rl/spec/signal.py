@@ -1,8 +1,8 @@
 """Signals: the named quantities that cross between a robot, a simulator and a policy.
 
-A `Signal` fixes what a number means (shape, unit, frame, plausible range) once. Frames follow REP-103
-and REP-105; a suffix `_w` means the world (odom) frame, `_b` the body (base_link) frame. Quaternions
-are wxyz and rotate from the body to the world.
+A `Signal` fixes what a number means (shape, unit, frame, plausible range) once. Frames follow
+REP-103 and REP-105; a suffix `_w` means the world (odom) frame, `_b` the body (base_link) frame.
+Quaternions are wxyz and rotate from the body to the world.
 """
 
 from __future__ import annotations
@@ -68,7 +68,10 @@ VOCABULARY: dict[str, Signal] = dict(
 
 
 def signal(name: str) -> Signal:
-    """Look a signal up. Raises UnknownNameError, with a suggestion, for a name that is not there."""
+    """Look a signal up.
+
+    Raises UnknownNameError, with a suggestion, for a name that is not there.
+    """
     try:
         return VOCABULARY[name]
     except KeyError:

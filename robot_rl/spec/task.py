@@ -61,7 +61,7 @@ class Task:
     """Inputs of the deployed policy, in order: measurements and commands."""
     action_size: int
     memory_size: int
-    """Scalars that the policy carries from one period to the next (action history and the like)."""
+    """Scalars that the policy carries from one period to the next (action history, say)."""
     observe: Callable[[Signals, Tensor], Tensor]
     """(signals, memory) -> (num_envs, observation_size) actor observation."""
     privileged: Callable[[Signals, Tensor], Tensor]
@@ -80,11 +80,12 @@ class Task:
     """The task's own measure of how far it is from done, in `error_unit`."""
     error_unit: str
     success_error: float
-    """An episode succeeds if it never terminated and its mean error over the last second is below this."""
+    """An episode succeeds if it does not terminate and its mean error in the last second is lower
+    than this."""
     control_dt: float
     """[s] control period."""
     episode_length_s: float
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of the learner that differ from its defaults."""
 
     def __post_init__(self) -> None:

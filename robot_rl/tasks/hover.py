@@ -1,7 +1,7 @@
 """Hover: reach a goal position and stay there, upright at yaw 0, whatever the start and the wind.
 
-Everything the policy sees is relative to the goal and to its velocity and acceleration, so a goal that
-moves is tracked by the same policy; a part of the training episodes has one.
+Everything the policy sees is relative to the goal and to its velocity and acceleration, so a goal
+that moves is tracked by the same policy; a part of the training episodes has one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MEMORY = Memory(
         # Rotor speeds cannot be measured; these two bracket their time constant, 0.05 to 0.15 s.
         'fast_action': LowPass('action', 4, 0.05),
         'slow_action': LowPass('action', 4, 0.15),
-        # A rate or velocity less its filtered self is an acceleration: the torque and force that act.
+        # A rate or velocity less its filtered self is an acceleration: the torque or force acting.
         'rate': LowPass('base_ang_vel_b', 3, 0.03),
         'velocity': LowPass('velocity_w', 3, 0.15),
         # Added to the position error, so that a constant wind or weight leaves no offset.
@@ -58,10 +58,10 @@ MEMORY = Memory(
 
 
 def state(signals: Signals, matrix: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
-    """State relative to the goal in the body frame; `offset` (n, 3) [m] adds to the position error.
+    """State relative to the goal, in the body frame; `offset` (n, 3) [m] adds to the error.
 
-    `up` is the specific force that the goal asks for: opposite to gravity for one at rest. Seen from a
-    goal that accelerates, nothing else differs (equivalence principle).
+    `up` is the specific force that the goal asks for: opposite to gravity for one at rest. Seen
+    from a goal that accelerates, nothing else differs (equivalence principle).
     """
     error = signals['base_pos_w'] - signals['goal_pos_w'] + offset
     up_w = torch.tensor([[0.0, 0.0, 1.0]], device=offset.device)

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from robot_rl.spec import registry  # noqa: E402
+from robot_rl.spec import registry
 
 CONTROL_DT = 0.01
 

@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from robot_rl.engines.engine import Engine, physics_step  # noqa: E402
-from robot_rl.errors import SpecError, UnknownNameError  # noqa: E402
+from robot_rl.engines.engine import Engine, physics_step
+from robot_rl.errors import SpecError, UnknownNameError
 
 LEVELS = ('motors', 'rates')
 

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from robot_rl.errors import MissingPackageError, SpecError  # noqa: E402
+from robot_rl.errors import MissingPackageError, SpecError
 
 
 @pytest.fixture(autouse=True)

@@ -87,13 +87,22 @@ def test_unknown_engine_is_suggested():
     ('text', 'message'),
     [
         ('robot: crazyflie\nparameters: {mas: {range: [1, 1], source: x}}', 'no such parameter'),
-        ('robot: crazyflie\nparameters: {mass: {range: [1.2, 1.0], source: x}}', 'must not exceed'),
+        (
+            'robot: crazyflie\nparameters: {mass: {range: [1.2, 1.0], source: x}}',
+            'must not exceed',
+        ),
         ('robot: crazyflie\nparameters: {mass: {range: [-1.0, 1.0], source: x}}', 'stay positive'),
         ('robot: crazyflie\nparameters: {mass: {range: [0.9, 1.1]}}', "needs 'source'"),
         ('robot: crazyflie\nparameters: {mass: {rnge: [0.9, 1.1], source: x}}', 'unknown key'),
         ('robot: crazyflie\nparameters: {mass: {range: [.nan, 1], source: x}}', 'finite'),
-        ('robot: crazyflie\nparameters: {mass: {distribution: gaussian, std: 1, source: x}}', 'posi'),
-        ('robot: crazyflie\nparameters: {mass: {distribution: beta, source: x}}', 'expected one of'),
+        (
+            'robot: crazyflie\nparameters: {mass: {distribution: gaussian, std: 1, source: x}}',
+            'posi',
+        ),
+        (
+            'robot: crazyflie\nparameters: {mass: {distribution: beta, source: x}}',
+            'expected one of',
+        ),
         ('robot: go2\nparameters: {}', "for robot 'go2'"),
         ('robot: crazyflie', 'expected the keys'),
         ('robot: [crazyflie\n', 'Cannot read'),

@@ -120,7 +120,10 @@ def test_goal_velocity_and_acceleration_are_the_derivatives_of_its_position():
     ('entry', 'check'),
     [
         ({'range': [0.5, 2.0]}, lambda v: v.min() > 0.0135 and v.max() < 0.054),
-        ({'range': [0.5, 2.0], 'distribution': 'log-uniform'}, lambda v: (v < 0.027).float().mean()),
+        (
+            {'range': [0.5, 2.0], 'distribution': 'log-uniform'},
+            lambda v: (v < 0.027).float().mean(),
+        ),
         ({'operation': 'set', 'range': [0.02, 0.03]}, lambda v: abs(v.mean() - 0.025) < 1e-3),
         ({'operation': 'add', 'range': [0.0, 0.01]}, lambda v: abs(v.mean() - 0.032) < 1e-3),
     ],

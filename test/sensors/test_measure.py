@@ -27,6 +27,11 @@ def _measure(sensor: Sensor, control_dt: float = 0.01) -> Measurement:
     )
 
 
+def _sample(measure: Measurement, signals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    seen, measure.past = measure.sample(signals, measure.past, measure.draw())
+    return seen
+
+
 def _ramp(step: int) -> dict[str, torch.Tensor]:
     return {'base_pos_w': torch.full((N, 3), float(step)), 'goal_pos_w': torch.full((N, 3), 9.0)}
 
@@ -34,7 +39,7 @@ def _ramp(step: int) -> dict[str, torch.Tensor]:
 def test_noise_and_bias_have_the_declared_spread():
     measure = _measure(Sensor('base_pos_w', 0.1, 0.5, (0.0, 0.0), 'test'))
     measure.reset(ALL, _ramp(0))
-    samples = torch.stack([measure(_ramp(0))['base_pos_w'] for _ in range(20)])
+    samples = torch.stack([_sample(measure, _ramp(0))['base_pos_w'] for _ in range(20)])
     assert abs(samples.std(0).mean() - 0.1) < 0.01
     assert abs(samples.mean(0).std() - 0.5) < 0.03
 
@@ -44,14 +49,14 @@ def test_latency_delays_a_ramp(latency, expected):
     measure = _measure(Sensor('base_pos_w', 0.0, 0.0, (latency, latency), 'test'))
     measure.reset(ALL, _ramp(0))
     for step in range(1, 8):
-        seen = measure(_ramp(step))['base_pos_w']
+        seen = _sample(measure, _ramp(step))['base_pos_w']
     assert torch.allclose(seen, torch.full((N, 3), 7.0 - expected), atol=1e-4)
 
 
 def test_latency_is_drawn_once_an_episode_between_its_bounds():
     measure = _measure(Sensor('base_pos_w', 0.0, 0.0, (0.002, 0.008), 'test'))
     measure.reset(ALL, _ramp(0))
-    late = [step - measure(_ramp(step))['base_pos_w'] for step in range(1, 5)]
+    late = [step - _sample(measure, _ramp(step))['base_pos_w'] for step in range(1, 5)]
     assert torch.allclose(late[2], late[3], atol=1e-5)
     assert 0.2 <= late[3].min() < 0.25 and 0.75 < late[3].max() <= 0.8001
 
@@ -63,7 +68,7 @@ def test_commands_pass_exactly_and_quaternions_stay_unit():
         'goal_pos_w': torch.randn(N, 3),
     }
     measure.reset(ALL, truth)
-    seen = measure(truth)
+    seen = _sample(measure, truth)
     assert torch.equal(seen['goal_pos_w'], truth['goal_pos_w'])
     assert torch.allclose(seen['base_quat_w'].norm(dim=1), torch.ones(N), atol=1e-5)
     assert not torch.equal(seen['base_quat_w'], truth['base_quat_w'])
