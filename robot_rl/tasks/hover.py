@@ -26,7 +26,7 @@ POSITION_LIMIT = 1.0  # [m] beyond this a goal looks no further away
 NEAR = 0.2  # [m] a larger error is no steady offset and is not integrated further
 AUTHORITY = (0.6, 0.5, 0.5, 0.5)  # of thrust, roll, pitch and yaw, in rotor speeds at hover
 TRAINING = {
-    'iterations': 180,
+    'iterations': 140,
     'learning_rate': 2e-3,
     'num_envs': 256,
     'num_steps': 16,
