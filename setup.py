@@ -45,7 +45,7 @@ ROS = [
     'ros-diagnostic-msgs==5.5.*',
     'ros-std-srvs==5.5.*',
     'pyyaml>=6.0',
-    'mcap>=1.2',
+    'mcap>=1.6',  # the first with Writer.flush that was tried
 ]
 GPU = ['warp-lang>=1.10']
 DEV = [

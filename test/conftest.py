@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+import signal
 
 import pytest
 
 
+@pytest.fixture(scope='session', autouse=True)
+def interruptible() -> Iterator[None]:
+    """Whoever starts pytest in the background has it ignore Ctrl-C, and children would inherit."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope='session')
-def policy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sound policy file of hover-crazyflie, untrained; copy it before changing it."""
+def export_untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """(actor of sizes, num_envs, steps) -> a sound policy file of hover-crazyflie."""
     pytest.importorskip('torch')
     pytest.importorskip('onnxscript')
     from robot_rl.engines.analytic import AnalyticEngine
@@ -20,20 +31,30 @@ def policy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from robot_rl.export.states import collect
     from robot_rl.spec import registry
 
-    task = registry.task('hover-crazyflie')
-    actor = make_actor(observation_size(task), task.action_size)
-    states, statistics = collect(VectorEnv(task, AnalyticEngine, 32, seed=0), actor, steps=64)
-    path = tmp_path_factory.mktemp('policies') / f'{task.id}.onnx'
-    export_policy(
-        task,
-        actor,
-        path,
-        statistics=statistics,
-        training={'run': 'untrained', 'seed': 0},
-        evaluation={},
-        golden_states=states,
-    )
-    return path
+    def write(make: Callable, num_envs: int, steps: int) -> Path:
+        task = registry.task('hover-crazyflie')
+        actor = make(observation_size(task), task.action_size)
+        env = VectorEnv(task, AnalyticEngine, num_envs, seed=0)
+        states, statistics = collect(env, actor, steps=steps)
+        path = tmp_path_factory.mktemp('policies') / f'{task.id}.onnx'
+        export_policy(
+            task,
+            actor,
+            path,
+            statistics=statistics,
+            training={'run': 'untrained', 'seed': 0},
+            evaluation={},
+            golden_states=states,
+        )
+        return path
+
+    return write
+
+
+@pytest.fixture(scope='session')
+def policy_file(export_untrained) -> Path:
+    """A sound policy file of hover-crazyflie, untrained; copy it before changing it."""
+    return export_untrained(make_actor, num_envs=32, steps=64)
 
 
 def make_actor(observation_size: int, action_size: int, seed: int = 0):

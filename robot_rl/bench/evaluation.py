@@ -25,7 +25,7 @@ from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.rollout import Policy as RolloutPolicy
 from robot_rl.envs.vector import Observation, VectorEnv
 from robot_rl.errors import RunFolderError, SpecError
-from robot_rl.learn.run_folder import write_json
+from robot_rl.files import write_json
 from robot_rl.learn.train import TEST_SEED, load_actor
 from robot_rl.spec import registry
 from robot_rl.spec.robot import Robot

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-import os
 from pathlib import Path
 
 from robot_rl.bench import plots
 from robot_rl.bench.plots import Durations, Flight, Learning
 from robot_rl.bench.statistics import Bin, Interval
 from robot_rl.deploy.describe import contract_tables
+from robot_rl.files import write_file
 from robot_rl.spec.contract import Contract
 
 PANELS = 8
@@ -65,7 +65,7 @@ class Report:
 
 
 def write(report: Report, path: Path) -> None:
-    """Write `report` to `path` in one step: a reader sees the old file or the whole new one."""
+    """Write `report` to `path` in one step. Raises RunFolderError when the disk refuses."""
     sections = [
         _failure(report),
         _facts(report.facts),
@@ -85,13 +85,7 @@ def write(report: Report, path: Path) -> None:
         f'<title>{title}</title>\n<style>{_CSS}</style></head>\n'
         f'<body><main><h1>{title}</h1>\n{body}\n</main></body></html>\n'
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        temporary.write_text(page, encoding='utf-8')
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(path, page.encode())
 
 
 def _section(title: str, note: str, *parts: str) -> str:
@@ -143,8 +137,9 @@ def _learning(report: Report) -> str:
     if report.learning is None:
         return ''
     note = (
-        'The checkpoint kept is the best on validation seeds; every other score on this page is '
-        'on seeds it was not chosen by. Bars are 95 % Wilson intervals.'
+        'Checkpoints of the last third of training are validated and the best is kept; every '
+        'other score on this page is on seeds it was not chosen by. Bars are 95 % Wilson '
+        'intervals.'
     )
     return _section('Learning', note, plots.learning_curve(report.learning))
 

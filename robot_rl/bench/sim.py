@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+import importlib
 import time
+from typing import Any
 
 from robot_rl.bench.machine import machine_name
 from robot_rl.envs.engines import make_env
@@ -80,7 +82,7 @@ def _ours(task_id: str, engine: str, num_envs: int, noise: bool) -> Callable[[],
 def _l2f(num_envs: int) -> Callable[[], None] | None:
     """One step of l2f's vectorized environments, or None where it is not installed."""
     try:
-        import l2f
+        l2f: Any = importlib.import_module('l2f')
     except ImportError:
         return None
     import numpy as np

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 import json
+import math
 from pathlib import Path
 import resource
 import statistics
@@ -35,6 +36,7 @@ class Trained:
     success: float
     crashed: float
     median_error: float
+    """Infinite where every episode crashed."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def training(
                 result['steps'],
                 result['success'],
                 result['crashed'],
-                result['median_error'],
+                math.inf if (error := result['median_error']) is None else error,
             )
         )
         print(f'  seed {seed}: {_row(rows[-1])}', flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import importlib
 from typing import Any
 
@@ -10,6 +10,8 @@ import torch
 
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.kernels import launch
+from robot_rl.kernels.memory import Recycler, block
+from robot_rl.kernels.scatter import gather, scatter
 from robot_rl.spec.robot import Robot
 
 Fields = Mapping[str, tuple[int, int]]
@@ -52,6 +54,9 @@ class Records:
         shape = (self.blocks, kernel.FIELDS, launch.LANES)
         self.data = torch.zeros(shape, dtype=dtype, device=device)
         self.flat = self.data.view(-1)
+        self._rows: dict[tuple, torch.Tensor] = {}
+        self._plain = self.data.device.type == 'cpu' and dtype == torch.float32
+        self._memory: dict[int, Recycler] = {}
         for name, parameter in robot.parameters.items():
             offset, size = self._field(
                 kernel.PARAMETERS, 'parameter', name, len(parameter.nominal)
@@ -78,16 +83,47 @@ class Records:
         self, fields: Fields, kind: str, values: Mapping[str, torch.Tensor], env_ids: torch.Tensor
     ) -> None:
         """Write named values, each (len(env_ids), size). Raises SpecError for an unknown name."""
-        block, lane = env_ids // launch.LANES, env_ids % launch.LANES
-        for name, value in values.items():
-            offset, size = self._field(fields, kind, name, value.shape[-1])
-            self.rows(offset, size)[block, lane] = value.to(self.data.dtype)
+        self._check(env_ids)
+        places = [
+            self._field(fields, kind, name, value.shape[-1]) for name, value in values.items()
+        ]
+        self._put(tuple(places), block(list(values.values())), env_ids)
+
+    def _check(self, env_ids: torch.Tensor) -> None:
+        if len(env_ids) and not 0 <= int(env_ids.min()) <= int(env_ids.max()) < self.num_envs:
+            raise IndexError(
+                f'environments {int(env_ids.min())} to {int(env_ids.max())} were named, '
+                f'there are {self.num_envs}.'
+            )
 
     def clear(self, env_ids: torch.Tensor) -> None:
         """Zero what no signal reports: integrators and the like."""
-        block, lane = env_ids // launch.LANES, env_ids % launch.LANES
-        for offset, size in self.kernel.MEMORY.values():
-            self.rows(offset, size)[block, lane] = 0.0
+        places = tuple(self.kernel.MEMORY.values())
+        zeros = torch.zeros(
+            sum(size for _, size in places), len(env_ids), device=self.data.device
+        )
+        self._put(places, zeros, env_ids)
+
+    def _put(
+        self, places: tuple[tuple[int, int], ...], values: torch.Tensor, env_ids: torch.Tensor
+    ) -> None:
+        """Write `values` (total, len(env_ids)) to fields (offset, size), in one operation."""
+        if places not in self._rows:
+            self._rows[places] = self._starts([o + i for o, size in places for i in range(size)])
+        rows, columns = self._rows[places], self._columns(env_ids)
+        if self._plain and values.dtype == torch.float32 and values.stride(1) == 1:
+            scatter(self.data, rows, columns, values)
+        else:
+            self.flat[rows[:, None] + columns] = values.to(self.data.dtype)
+
+    def _starts(self, fields: Sequence[int]) -> torch.Tensor:
+        """Offset of each field in a record's block."""
+        return torch.tensor(fields, device=self.data.device) * launch.LANES
+
+    def _columns(self, env_ids: torch.Tensor) -> torch.Tensor:
+        """Offset of each environment's first field."""
+        inner = self.kernel.FIELDS - 1
+        return env_ids + (env_ids // launch.LANES) * (inner * launch.LANES)
 
     def fill(self, offset: int, values: torch.Tensor) -> None:
         """Write `values` (num_envs, size) of every environment at `offset`."""
@@ -99,17 +135,34 @@ class Records:
         if rest:
             target[whole, :rest] = values[split:]
 
+    def _get(self, start: int, stop: int, env_ids: torch.Tensor) -> torch.Tensor:
+        """Fields from `start` to `stop` of `env_ids`, (n, size)."""
+        key = ((start, stop - start),)
+        if key not in self._rows:
+            self._rows[key] = self._starts(range(start, stop))
+        rows, columns = self._rows[key], self._columns(env_ids)
+        if self._plain:
+            return gather(self.data, rows, columns).T
+        return self.flat[rows[:, None] + columns].T
+
+    def _columns_for(self, size: int) -> torch.Tensor:
+        """Return memory (size, blocks * LANES) that nobody else shows."""
+        num = self.blocks * launch.LANES
+        if not self._plain:
+            return torch.empty(size, num, dtype=self.data.dtype, device=self.data.device)
+        return self._memory.setdefault(size, Recycler(size, num)).take()
+
     def read(self, fields: Fields, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         """Copy of adjoining `fields` of `env_ids` or all, each (n, size), in memory of its own."""
         start = min(offset for offset, _ in fields.values())
         stop = max(offset + size for offset, size in fields.values())
-        block = self.data[:, start:stop]
         if env_ids is not None:
-            rows = block[env_ids // launch.LANES, :, env_ids % launch.LANES]
+            rows = self._get(start, stop, env_ids)
         else:
-            # clone: with a single block, reshape alone would return a view of the records.
-            columns = block.transpose(0, 1).clone(memory_format=torch.contiguous_format)
-            rows = columns.view(stop - start, -1)[:, : self.num_envs].T
+            columns = self._columns_for(stop - start)
+            records = columns.unflatten(1, (self.blocks, launch.LANES))
+            records.copy_(self.data[:, start:stop].transpose(0, 1))
+            rows = columns[:, : self.num_envs].T
         return {
             name: rows[:, offset - start : offset - start + size]
             for name, (offset, size) in fields.items()

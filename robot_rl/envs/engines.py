@@ -78,7 +78,7 @@ def make_env(
     randomize: bool = True,
     noise: bool = True,
     device: str = 'cpu',
-    compiled: bool = False,
+    fused: bool = True,
 ) -> VectorEnv:
     """`num_envs` environments of `task` on an engine, with the robot's randomization."""
     spreads = load_randomization(task.robot) if randomize else ()
@@ -91,5 +91,5 @@ def make_env(
         spreads=spreads,
         noise=noise,
         device=device,
-        compiled=compiled,
+        fused=fused,
     )

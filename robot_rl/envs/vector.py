@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 
 from robot_rl.engines.engine import Engine
+from robot_rl.envs.functions import Functions
+from robot_rl.envs.fuse import Group, fuse, read, write
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
 from robot_rl.spec.randomization import Spread
@@ -36,18 +38,6 @@ class Transition(NamedTuple):
     """True state before the reset, for metrics."""
 
 
-class _After(NamedTuple):
-    """What a control period leads to, before any reset."""
-
-    signals: dict[str, torch.Tensor]
-    measured: dict[str, torch.Tensor]
-    memory: torch.Tensor
-    past: torch.Tensor | None
-    reward: torch.Tensor
-    terminated: torch.Tensor
-    observation: Observation
-
-
 class VectorEnv:
     """`num_envs` environments stepped together."""
 
@@ -61,48 +51,69 @@ class VectorEnv:
         spreads: Sequence[Spread] = (),
         noise: bool = True,
         device: str = 'cpu',
-        compiled: bool = False,
+        fused: bool = True,
     ) -> None:
         """Build engine, commands and sensors; call `reset` before the first `step`.
 
-        `compiled` fuses everything but the physics with torch.compile: worth its start-up of half
-        a minute for thousands of environments; needs a C++ compiler.
+        `fused` compiles the task for the CPU, see fuse.py; without it, and on a GPU, torch runs
+        one operation after another.
         """
         self.task, self.num_envs, self.device = task, num_envs, torch.device(device)
         self.engine = make_engine(task.robot, task.level, num_envs, task.control_dt, device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self._sampler = ParameterSampler(task.robot, spreads, self.device) if spreads else None
-        self.commands = task.commands(num_envs, self.generator, self.device)
-        self._sensors = (
+        sampler = ParameterSampler(task.robot, spreads, self.device) if spreads else None
+        sensors = (
             Measurement(
-                task.robot,
-                task.signal_names,
-                num_envs,
-                task.control_dt,
-                self.generator,
-                self.device,
+                task.robot, task.signal_names, task.control_dt, self.generator, self.device
             )
             if noise
             else None
         )
-        self.memory = torch.zeros(task.memory_size, num_envs, device=self.device).T
-        self.last_action = torch.zeros(num_envs, task.action_size, device=self.device)
+        functions = Functions(task, sampler, sensors, self.generator, self.device)
+        self._draw, self._first, self._advance = functions.draw, functions.first, functions.step
+        if fused and self.device.type == 'cpu':
+            self._fuse(functions)
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
-        self.parameters = {
-            name: torch.tensor(task.robot.parameters[name].nominal, device=self.device).repeat(
-                num_envs, 1
-            )
-            for name in (spread.parameter for spread in spreads)
+        nominal = {
+            s.parameter: torch.tensor(task.robot.parameters[s.parameter].nominal) for s in spreads
         }
-        self._measured: dict[str, torch.Tensor] = {}
-        self._advance = (
-            torch.compile(self._pure_step, dynamic=False) if compiled else self._pure_step
+        rows = torch.cat([torch.zeros(0), *nominal.values()]).to(self.device)
+        parts = rows.repeat(num_envs, 1).T.contiguous().T.split([len(v) for v in nominal.values()], 1)
+        self.parameters: Group = dict(zip(nominal, parts, strict=True))
+        """Randomized parameters of every environment [SI], each (num_envs, size)."""
+        self._state: Group = {}
+        self._measured: Group = {}
+        self._fixed: Group = {}
+
+    def _fuse(self, functions: Functions) -> None:
+        """Compile the three functions; random numbers are drawn only to see what they return."""
+        kept = self.generator.get_state()
+        row = torch.zeros(1, dtype=torch.long)
+        parameters, initial, goals = functions.draw(1)
+        signals = self.engine.signals(row)
+        state, measured, _, fixed = functions.first(1, signals, goals)
+        action = {'action': torch.zeros(1, self.task.action_size)}
+        self.generator.set_state(kept)
+
+        def compiled(part: str, function: Callable, *inputs: Group) -> Callable:
+            sizes = [{name: value.shape[1] for name, value in group.items()} for group in inputs]
+            return fuse(f'{part}_{self.task.id}', function, sizes, self.generator)
+
+        self._draw = compiled('draw', functions.draw)
+        self._first = compiled('first', functions.first, signals, goals)
+        self._advance = compiled(
+            'step', functions.step, signals, action, state, measured, fixed
         )
 
     @property
-    def measured(self) -> dict[str, torch.Tensor]:
+    def measured(self) -> Group:
         """What the policy's inputs were made of: measurements and commands, (num_envs, size)."""
         return dict(self._measured)
+
+    @property
+    def memory(self) -> torch.Tensor:
+        """What the policy carries to the next period, (num_envs, task.memory_size)."""
+        return self._state['memory']
 
     @torch.inference_mode()
     def stagger_episodes(self) -> None:
@@ -122,11 +133,8 @@ class VectorEnv:
         if seed is not None:
             self.generator.manual_seed(seed)
         everything = torch.arange(self.num_envs, device=self.device)
-        self._reset(everything)
-        signals = {**self.engine.signals(), **self.commands.signals()}
-        measured = self._sensors.first(signals, everything) if self._sensors else signals
-        self._measured = {name: measured[name] for name in self.task.signal_names}
-        return self._observe(signals, self._measured, self.memory)
+        self._state, self._measured, observation, self._fixed = self._start(everything)
+        return observation
 
     @torch.inference_mode()
     def step(self, action: torch.Tensor, setpoint: torch.Tensor | None = None) -> Transition:
@@ -135,103 +143,44 @@ class VectorEnv:
         A `setpoint` (num_envs, size) overrides what the task makes of the action: a policy file
         gives setpoints.
         """
-        task = self.task
         # A copy: the caller's own must not change with a reset. Laid out as mdp/observations.py
         # says.
         action = action.T.clone(memory_format=torch.contiguous_format).T
-        self.engine.step(task.act(action) if setpoint is None else setpoint)
-        self.commands.step()
+        self.engine.step(self.task.act(action) if setpoint is None else setpoint)
         self.episode_steps += 1
-        noise = self._sensors.draw() if self._sensors else None
-        past = self._sensors.past if self._sensors else None
-        after = self._advance(
-            self.engine.signals(),
-            action,
-            self.last_action,
-            self.memory,
-            self._measured,
-            past,
-            noise,
+        signals = self.engine.signals()
+        state, measured, observation, asked, outcome = self._advance(
+            self.num_envs, signals, {'action': action}, self._state, self._measured, self._fixed
         )
-        truncated = (self.episode_steps >= task.max_episode_steps) & ~after.terminated
-        step = Step(after.signals, action, self.last_action)
-        self.memory, self.last_action, self._measured = after.memory, action, after.measured
-        if self._sensors:
-            self._sensors.past = after.past
-        ended = (after.terminated | truncated).nonzero().squeeze(1)
-        final = {name: value[ended] for name, value in after.observation.items()}
+        step = Step({**signals, **asked}, action, self._state['last_action'])
+        self._state, self._measured = state, measured
+        terminated = outcome['terminated'][:, 0]
+        truncated = (self.episode_steps >= self.task.max_episode_steps) & ~terminated
+        ended = (terminated | truncated).nonzero().squeeze(1)
+        final = read(observation, ended)
         if len(ended):
-            self._autoreset(after.observation, ended)
+            self._autoreset(observation, ended)
         return Transition(
-            after.observation, after.reward, after.terminated, truncated, ended, final, step
+            observation, outcome['reward'][:, 0], terminated, truncated, ended, final, step
         )
 
-    def _pure_step(
-        self,
-        signals: dict[str, torch.Tensor],
-        action: torch.Tensor,
-        last_action: torch.Tensor,
-        memory: torch.Tensor,
-        measured: dict[str, torch.Tensor],
-        past: torch.Tensor | None,
-        noise: torch.Tensor | None,
-    ) -> _After:
-        """Everything of a step that is not physics, as a function of tensors: can be compiled."""
-        task = self.task
-        signals = {**signals, **self.commands.signals()}
-        step = Step(signals, action, last_action)
-        reward = sum(term.weight * term.function(step) for term in task.rewards)
-        terminated = task.terminations[0].function(step)
-        for term in task.terminations[1:]:
-            terminated = terminated | term.function(step)
-        memory = task.remember(memory, measured, action)
-        if self._sensors is None or past is None or noise is None:
-            now = dict(signals)
-        else:
-            now, past = self._sensors.sample(signals, past, noise)
-        now = {name: now[name] for name in task.signal_names}
-        return _After(
-            signals, now, memory, past, reward, terminated, self._observe(signals, now, memory)
-        )
+    def _start(self, env_ids: torch.Tensor) -> tuple[Group, Group, Group, Group]:
+        """Start episodes in `env_ids`: their rows of state, measurements, observation, drawn."""
+        num = len(env_ids)
+        parameters, initial, goals = self._draw(num)
+        if parameters:
+            self.engine.randomize(parameters, env_ids)
+            write(self.parameters, env_ids, parameters)
+        self.engine.reset(env_ids, initial)
+        self.episode_steps[env_ids] = 0
+        return self._first(num, self.engine.signals(env_ids), goals)
 
     def _autoreset(self, observation: Observation, env_ids: torch.Tensor) -> None:
-        """Start a new episode in `env_ids` and write its first observation into `observation`."""
-        self._reset(env_ids)
-        signals = {**self.engine.signals(env_ids), **self.commands.signals(env_ids)}
-        measured = self._sensors.first(signals, env_ids) if self._sensors else signals
-        for name in self.task.signal_names:
-            self._measured[name] = _replaced(self._measured[name], env_ids, measured[name])
-        first = self._observe(signals, measured, self.memory[env_ids])
-        for name, value in first.items():
-            observation[name][env_ids] = value
+        """Start a new episode in `env_ids` and write its first observation into `observation`.
 
-    def _reset(self, env_ids: torch.Tensor) -> None:
-        num = len(env_ids)
-        self.commands.reset(env_ids)
-        goal = self.commands.signals(env_ids)
-        if self._sampler:
-            drawn = self._sampler(num, self.generator)
-            self.engine.randomize(drawn, env_ids)
-            for name, value in drawn.items():
-                self.parameters[name][env_ids] = value
-        self.engine.reset(env_ids, self.task.initial_state(goal, num, self.generator, self.device))
-        self.memory[env_ids] = 0.0
-        self.last_action = _replaced(self.last_action, env_ids, 0.0)
-        self.episode_steps[env_ids] = 0
-        if self._sensors:
-            self._sensors.reset(env_ids, self.engine.signals(env_ids))
-
-    def _observe(self, true: dict, measured: dict, memory: torch.Tensor) -> Observation:
-        return {
-            'actor': self.task.observe(measured, memory),
-            'critic': self.task.privileged(true, memory),
-        }
-
-
-def _replaced(
-    values: torch.Tensor, env_ids: torch.Tensor, rows: torch.Tensor | float
-) -> torch.Tensor:
-    """Copy of `values` with other rows: the step that ended keeps what it saw. Same layout."""
-    copy = values.clone()
-    copy[env_ids] = rows
-    return copy
+        What `step` has just computed is overwritten in place: nobody else has seen it yet.
+        """
+        state, measured, first, fixed = self._start(env_ids)
+        now = {**self._state, **self._measured, **observation}
+        write(now, env_ids, {**state, **measured, **first})
+        write(self._fixed, env_ids, fixed)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-import contextlib
 import copy
 from importlib.metadata import PackageNotFoundError, version
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 import warnings
@@ -19,6 +17,7 @@ import torch
 from robot_rl.errors import MissingPackageError, PolicyFileError
 from robot_rl.export.graph import PolicyGraph
 from robot_rl.export.states import States, random_states
+from robot_rl.files import write_whole
 from robot_rl.spec import policy_file
 from robot_rl.spec.contract import Contract, contract_of
 from robot_rl.spec.task import Task
@@ -243,19 +242,10 @@ def _serialize(graph: PolicyGraph, contract: Contract, golden: list[dict[str, An
 
 def _write(path: Path, data: bytes) -> None:
     """Write a whole file or none: a reader never sees half of one."""
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open('wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_whole(path, data)
     except OSError as error:
         raise PolicyFileError(
             f'Could not write the policy file {str(path)!r}: {error.strerror}. '
             'Free some space or choose another place, and export again.'
         ) from None
-    finally:
-        with contextlib.suppress(OSError):  # replaced, never made, or nothing more can be done
-            part.unlink()

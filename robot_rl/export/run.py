@@ -50,7 +50,6 @@ def evaluations(run: Path) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     for path in [run / 'evaluation.json', *sorted(run.glob('evaluation-*.json'))]:
         if path.is_file():
-            # An error that no episode lived to have is infinite there; a contract holds numbers.
-            score = json.loads(path.read_text(), parse_constant=lambda _: None)
+            score = json.loads(path.read_text())
             found[score['engine']] = {**found.get(score['engine'], {}), **score}
     return found

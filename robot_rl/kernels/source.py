@@ -13,10 +13,10 @@ import inspect
 import os
 from pathlib import Path
 import sys
-import tempfile
 from types import ModuleType
 
 from robot_rl.errors import MissingPackageError
+from robot_rl.files import write_whole
 
 
 def cache_folder() -> Path:
@@ -53,10 +53,7 @@ def _written(name: str, text: str) -> Path:
     digest = hashlib.sha256(f'{numba.__version__} {text}'.encode()).hexdigest()[:16]
     path = cache_folder() / f'{name}_{digest}.py'
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile('w', dir=path.parent, delete=False) as part:
-            part.write(text)
-        Path(part.name).replace(path)
+        write_whole(path, text.encode())
     return path
 
 

@@ -22,11 +22,12 @@ class TrainConfig:
     num_envs: int = 0
     """Environments; 0 for the task's own number."""
     checkpoints: int = 6
-    """Checkpoints in a run; those of the last third are validated."""
+    """Checkpoints in a run, evenly spaced, and one at its end; those of the last third are
+    validated, and the best of them is the run's policy."""
     validation_episodes: int = 256
     """Episodes that a checkpoint is validated on."""
     test_episodes: int = 2000
-    """Episodes that the best checkpoint is confirmed on."""
+    """Episodes that the best checkpoint is scored on, none of which chose it."""
     device: str = 'cpu'
     """Torch device."""
     threads: int = 1

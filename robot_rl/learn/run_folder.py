@@ -6,51 +6,30 @@ runs/<name>/
     progress.csv      one row an iteration
     events.*          the same for TensorBoard
     checkpoints/      <iteration>.pt, enough to resume
+    validation.json   scores of the checkpoints of the last third
     best.pt           the checkpoint that validation chose
-    evaluation.json   its score on episodes it was never chosen by
+    evaluation.json   its score on episodes it was never chosen by; an error that no episode
+                      lived to have is null
 """
 
 from __future__ import annotations
 
 import csv
 from importlib.metadata import PackageNotFoundError, version
+import io
 import json
 import os
 from pathlib import Path
 import platform
 import subprocess
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
 from robot_rl.errors import RunFolderError
+from robot_rl.files import write_file, write_json
 
 _PACKAGES = ('robot_rl', 'torch', 'rsl-rl-lib', 'numpy', 'numba', 'mujoco-core', 'onnxruntime')
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that `path` holds the old content or the new one, never half of it.
-
-    Raises RunFolderError when the disk refuses; what was there stays.
-    """
-    temporary = path.with_name(f'.{path.name}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunFolderError(
-            f'Cannot write {path}: {error.strerror}. Free space or choose another folder; '
-            'what was already written is intact.'
-        ) from error
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON, atomically."""
-    write_atomically(path, (json.dumps(value, indent=2) + '\n').encode())
 
 
 class RunFolder:
@@ -75,7 +54,8 @@ class RunFolder:
             (path / 'checkpoints').mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(f'Cannot create {path}: {error.strerror}.') from error
-        self._progress: Any = None
+        self._progress: TextIO | None = None
+        self._rows: Any = None
         self._writer: Any = None
 
     def checkpoints(self) -> list[Path]:
@@ -101,28 +81,28 @@ class RunFolder:
         }
         write_json(self.path / 'config.json', details)
         if diff:
-            write_atomically(self.path / 'git.diff', diff.encode())
+            write_file(self.path / 'git.diff', diff.encode())
 
     def log(self, row: dict[str, float]) -> None:
         """Append one iteration to progress.csv and TensorBoard; every row reaches the disk."""
-        if self._progress is None:
-            self._open_logs(row)
+        progress = self._progress or self._open_logs(row)
         self._rows.writerow([f'{value:.6g}' for value in row.values()])
-        self._progress.flush()
+        progress.flush()
         for name, value in row.items():
             if name != 'iteration':
                 self._writer.add_scalar(name, value, int(row['iteration']))
 
-    def _open_logs(self, row: dict[str, float]) -> None:
+    def _open_logs(self, row: dict[str, float]) -> TextIO:
         from torch.utils.tensorboard import SummaryWriter
 
         path = self.path / 'progress.csv'
         fresh = not path.exists()
-        self._progress = open(path, 'a', newline='')  # noqa: SIM115  closed in close()
+        self._progress = path.open('a', newline='')  # closed in close()
         self._rows = csv.writer(self._progress)
         if fresh:
             self._rows.writerow(list(row))
         self._writer = SummaryWriter(str(self.path))
+        return self._progress
 
     def close(self) -> None:
         """Close the logs."""
@@ -132,12 +112,10 @@ class RunFolder:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """torch.save, atomically."""
-    import io
-
+    """torch.save in one step: the old file or the new one, never half of it."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_atomically(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -171,13 +149,16 @@ def read_evaluation(path: Path) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {'python': platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {package: _version(package) for package in _PACKAGES}
+    return {'python': platform.python_version(), **{k: v for k, v in found.items() if v}}
+
+
+def _version(package: str) -> str:
+    """Version of an installed package; empty where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ''
 
 
 def _git() -> tuple[str, str]:

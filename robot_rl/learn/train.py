@@ -13,9 +13,10 @@ from robot_rl.envs.engines import engine_factory, make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import RunFolderError, SpecError
+from robot_rl.files import write_json
 from robot_rl.learn.config import TrainConfig
 from robot_rl.learn.ppo import Actor, Ppo, PpoConfig
-from robot_rl.learn.run_folder import RunFolder, load_state, read_config, save_state, write_json
+from robot_rl.learn.run_folder import RunFolder, load_state, read_config, save_state
 from robot_rl.spec import registry
 from robot_rl.spec.task import Task
 

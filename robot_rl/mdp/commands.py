@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from robot_rl.mdp.observations import norm
+
+State = Mapping[str, torch.Tensor]
+"""What a source of commands must know of each environment, (num_envs, size) by name."""
 
 
 class LissajousGoal:
     """A goal on a Lissajous curve about a random centre; at amplitude zero it stands still.
 
     p(t) = centre + amplitude * sin(rate t + phase), each axis on its own, and its two derivatives.
+    Pure functions: the state is kept by whoever calls them.
     """
 
     def __init__(
         self,
-        num_envs: int,
-        generator: torch.Generator,
-        device: torch.device,
         *,
         centre_low: tuple[float, float, float],
         centre_high: tuple[float, float, float],
@@ -27,43 +30,38 @@ class LissajousGoal:
         control_dt: float = 0.01,
     ) -> None:
         """Amplitudes [m] of each axis, speeds up to `max_speed` [m/s], for the part `moving`."""
-        self._generator, self._device, self._dt = generator, device, control_dt
-        self._low = torch.tensor(centre_low, device=device)
-        self._span = torch.tensor(centre_high, device=device) - self._low
+        self._dt = control_dt
+        self._low = torch.tensor(centre_low)
+        self._span = torch.tensor(centre_high) - self._low
         self._amplitude_range, self._max_speed, self._moving = amplitude, max_speed, moving
-        self.centre = torch.zeros(3, num_envs, device=device).T
-        self.amplitude = torch.zeros(3, num_envs, device=device).T
-        self.rate = torch.zeros(3, num_envs, device=device).T
-        self.phase = torch.zeros(3, num_envs, device=device).T
-        self.time = torch.zeros(num_envs, 1, device=device)
 
-    def reset(self, env_ids: torch.Tensor) -> None:
-        """Draw new goals for `env_ids`."""
-        num = len(env_ids)
-        self.centre[env_ids] = self._low + self._span * self._uniform(num)
-        self.time[env_ids] = 0.0
+    def draw(
+        self, num: int, generator: torch.Generator, device: torch.device
+    ) -> dict[str, torch.Tensor]:
+        """New goals for `num` environments."""
+        low, span = self._low.to(device), self._span.to(device)
+        u = torch.rand(num, 11, generator=generator, device=device)
+        fresh = {'goal_time': torch.zeros_like(u[:, :1]), 'goal_centre': low + span * u[:, 0:3]}
         if self._moving == 0.0:
-            return
-        low, high = self._amplitude_range
-        moving = (self._uniform(num)[:, :1] < self._moving).float()
-        amplitude = low + (high - low) * self._uniform(num)
-        direction = torch.randn(num, 3, generator=self._generator, device=self._device).abs()
-        peak = self._max_speed * self._uniform(num)[:, :1] * direction / norm(direction)[:, None]
-        self.amplitude[env_ids] = moving * amplitude
-        self.rate[env_ids] = peak / amplitude
-        self.phase[env_ids] = 2.0 * torch.pi * self._uniform(num)
+            return fresh
+        nearest, furthest = self._amplitude_range
+        amplitude = nearest + (furthest - nearest) * u[:, 3:6]
+        direction = torch.randn(num, 3, generator=generator, device=device).abs()
+        peak = self._max_speed * u[:, 9:10] * direction / norm(direction)[:, None]
+        return {
+            **fresh,
+            'goal_amplitude': (u[:, 10:11] < self._moving).float() * amplitude,
+            'goal_rate': peak / amplitude,
+            'goal_phase': 2.0 * torch.pi * u[:, 6:9],
+        }
 
-    def _uniform(self, num: int) -> torch.Tensor:
-        return torch.rand(num, 3, generator=self._generator, device=self._device)
+    def step(self, state: State) -> dict[str, torch.Tensor]:
+        """What changes in `state` by one control period."""
+        return {'goal_time': state['goal_time'] + self._dt}
 
-    def step(self) -> None:
-        """Advance by one control period."""
-        self.time += self._dt
-
-    def signals(self, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
-        """Position [m], velocity [m/s] and acceleration [m/s^2] asked for, of `env_ids` or all."""
-        rows = slice(None) if env_ids is None else env_ids
-        centre, amplitude, rate = self.centre[rows], self.amplitude[rows], self.rate[rows]
+    def signals(self, state: State) -> dict[str, torch.Tensor]:
+        """Position [m], velocity [m/s] and acceleration [m/s^2] asked for."""
+        centre = state['goal_centre']
         if self._moving == 0.0:
             zero = torch.zeros_like(centre)
             return {
@@ -71,7 +69,8 @@ class LissajousGoal:
                 'goal_lin_vel_w': zero,
                 'goal_lin_acc_w': zero.clone(),
             }
-        angle = rate * self.time[rows] + self.phase[rows]
+        rate, amplitude = state['goal_rate'], state['goal_amplitude']
+        angle = rate * state['goal_time'] + state['goal_phase']
         sine, cosine = amplitude * angle.sin(), amplitude * angle.cos()
         return {
             'goal_pos_w': centre + sine,

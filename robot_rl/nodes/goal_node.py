@@ -86,7 +86,10 @@ class GoalNode(Node):
         if not self._start_with:
             return True
         if self._waiting_for is not None:
-            return TakenByHand.take(self._waiting_for) is not None
+            if TakenByHand.take(self._waiting_for) is None:
+                return False
+            self.destroy_subscription(self._waiting_for)  # each reader costs its publisher time
+            return True
         name = self.resolve_topic_name(self._start_with)
         if tick % 20 == 0 and name in (types := dict(self.get_topic_names_and_types())):
             self._waiting_for = TakenByHand().subscribe(

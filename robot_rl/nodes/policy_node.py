@@ -25,16 +25,17 @@ from robot_rl.deploy.controller import Controller
 from robot_rl.deploy.modes import SAFE_MODES, Mode
 from robot_rl.deploy.policy import Policy
 from robot_rl.errors import ContractError, FlightError, RobotRLError
+from robot_rl.files import write_json
 from robot_rl.nodes.diagnostics import diagnostic_array
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
 from robot_rl.nodes.policy_inputs import PolicyInputs
 from robot_rl.nodes.policy_output import Output
 from robot_rl.nodes.policy_override import Override
 from robot_rl.nodes.policy_settings import Settings
-from robot_rl.nodes.process import SPIN_S, Stop, executor_of, serve
+from robot_rl.nodes.process import SPIN_S, Stop, executor_of, raise_priority, serve
 from robot_rl.nodes.qos import profile
 from robot_rl.nodes.rhythm import Rhythm, Stopped
-from robot_rl.nodes.traces import Traces, write_json
+from robot_rl.nodes.traces import Traces
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 LANDING_S = 5.0
@@ -122,6 +123,8 @@ class PolicyNode(LifecycleNode):
         self._inputs = PolicyInputs(self, settings.robot, controller, settings.routes)
         self._rhythm = Rhythm(self, self._executor_used, contract.control_dt, self._ended)
         self._controller = controller
+        if settings.nice and not raise_priority(settings.nice):
+            self.get_logger().info(f'Not allowed to run at niceness {settings.nice}.')
         self.get_logger().info(
             f'{settings.policy.name}: {contract.task}, {1.0 / contract.control_dt:g} Hz, '
             'self-test passed.'
@@ -283,13 +286,14 @@ class PolicyNode(LifecycleNode):
         woken = time.perf_counter()
         now = rhythm.now()
         late = now - (rhythm.pacer.deadline - rhythm.pacer.dt)
-        self._override.take(now, rhythm.ros_offset())
-        self._inputs.take(now, rhythm.ros_offset())
+        offset = rhythm.ros_offset()
+        self._override.take(now, offset)
+        self._inputs.take(now, offset)
         before = time.perf_counter()
         command = controller.tick(now)
         after = time.perf_counter()
         if command.publish:
-            self._output.publish(command.setpoint, now + rhythm.ros_offset())
+            self._output.publish(command.setpoint, now + offset)
         done = time.perf_counter()
         controller.measure()
         self._traces.push(after - before, done - woken, late, self._inputs.age(now))
@@ -367,7 +371,7 @@ class PolicyNode(LifecycleNode):
         content['activated_at'] = self._activated_at
         if final:
             content['micros'] = self._traces.micros()
-        write_json(self._settings.report, content)
+        write_json(self._settings.report, content, indent=None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from rclpy.qos import QoSProfile
 from robot_rl.nodes.claim import Claim
 from robot_rl.nodes.messages import set_stamp
 from robot_rl.nodes.setpoints import codec
+from robot_rl.nodes.stamped_bytes import StampedBytes
 from robot_rl.spec.robot import Robot, Setpoint
 
 
@@ -41,6 +42,10 @@ class Output:
         self.codec = codec(self.setpoint.message)
         self._message: Any = self.codec.create(robot, self.setpoint)
         self.kind = type(self._message)
+        self._bytes = None
+        if self.codec.stamped:
+            write = lambda values: self.codec.write(self._message, self.setpoint, values)  # noqa: E731
+            self._bytes = StampedBytes.find(self._message, self.setpoint.size, write)
         self._publisher = node.create_publisher(self.kind, self.setpoint.topic, qos)
         self.topic: str = self._publisher.topic_name
         """Name in full."""
@@ -49,6 +54,9 @@ class Output:
 
     def publish(self, values: NDArray[np.float64], ros_time: float) -> None:
         """Send `values` (size,) [SI], stamped `ros_time` [s]."""
+        if self._bytes is not None:
+            self._publisher.publish(self._bytes.fill(values, ros_time))
+            return
         self.codec.write(self._message, self.setpoint, values)
         if self.codec.stamped:
             set_stamp(self._message, ros_time)

@@ -34,6 +34,8 @@ class Settings:
     """[s] from the arrival of a measurement to the deadline: the loop runs in step with the
     sensor."""
     diagnostics_hz: float
+    nice: int
+    """Niceness of the process, as far as the system allows; 0 leaves it alone."""
     report: Path | None
     """JSON file for durations and counts, written on activation and at the end."""
     routes: list[Route]
@@ -54,6 +56,7 @@ class Settings:
             rate_window_s=parameters.get('rate_window_s', 0.5),
             phase_s=parameters.get('phase_s', 0.001),
             diagnostics_hz=parameters.get('diagnostics_hz', 1.0),
+            nice=parameters.get('nice', -10),
             report=Path(report).expanduser() if report else None,
             routes=[Route.read(parameters, topic) for topic in robot.topics],
             setpoint_quality=parameters.quality('setpoint', 'setpoint'),

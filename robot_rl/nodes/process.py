@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+import os
+from pathlib import Path
 import signal
 import sys
 from types import FrameType
@@ -21,6 +23,9 @@ EXIT_USAGE = 2
 SPIN_S = 0.1
 """[s] longest wait for ROS, so that a signal is noticed: Python runs its handler only between
 waits."""
+
+TEARDOWN_S = 5
+"""[s] after which a process that cannot take its middleware down is ended by the kernel."""
 
 
 class Stop:
@@ -87,9 +92,26 @@ def serve(make: Callable[[], Runnable], argv: Sequence[str] | None = None) -> in
             "Leave it out, or write [''] for no strings."
         )
     finally:
+        # Seen once: the middleware spun for ever while it was taken down. The kernel then ends us.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(TEARDOWN_S)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+def raise_priority(nice: int) -> bool:
+    """Set the niceness of all threads of this process; returns whether the system allows it.
+
+    On a busy machine a control loop that waits its turn misses deadlines. Call it once the node
+    stands, so that the middleware's threads are there.
+    """
+    try:
+        for thread in Path('/proc/self/task').iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
+    except OSError:  # not allowed, or not Linux: the loop runs as it is
+        return False
+    return True
 
 
 def executor_of(node: Node) -> SingleThreadedExecutor:

@@ -14,7 +14,7 @@ from robot_rl.nodes.messages import message_type
 from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.subscriptions import TakenByHand
 
-SERVE_S = 0.05
+SERVE_S = 0.1
 """[s] services and parameters are served this often while the loop runs."""
 CLOCK_POLL_S = 0.0002
 """[s] how long to sleep between two looks at /clock."""

@@ -23,7 +23,7 @@ from std_srvs.srv import Trigger
 from robot_rl.errors import MessageError, SpecError
 from robot_rl.nodes.messages import ENCODERS, message_type, set_stamp, stamp_of
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
-from robot_rl.nodes.process import Stop, executor_of, serve
+from robot_rl.nodes.process import Stop, executor_of, raise_priority, serve
 from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.rhythm import Rhythm, Stopped
 from robot_rl.nodes.setpoints import codec
@@ -60,9 +60,10 @@ class SimNode(Node):
         }
         self._qos = {
             name: parameters.quality(name, purpose)
-            for name, purpose in (('sensor', 'sensor'), ('setpoint', 'setpoint'))
+            for name, purpose in (('sensor', 'sensor'), ('setpoint', 'sensor'))
         }
         setpoint_topic = parameters.get('setpoint_topic', self._setpoint.topic)
+        nice = parameters.get('nice', -10)
         parameters.finish()
         if self._speed < 0.0 or not self._dt > 0.0:
             raise SpecError(
@@ -79,6 +80,8 @@ class SimNode(Node):
         )
         self._simulation.reset(self._initial_state())
         self._connect(setpoint_topic)
+        if nice:
+            raise_priority(nice)
 
     def _connect(self, setpoint_topic: str) -> None:
         """Make publishers, the subscription and the service."""

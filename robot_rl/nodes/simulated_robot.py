@@ -62,13 +62,15 @@ class SimulatedRobot:
         self._generator = self._torch.Generator().manual_seed(seed)
         self._names = tuple(name for t in robot.topics if t.rate_hz > 0.0 for name in t.signals)
         self._measurement = None
+        self._sensed: dict[str, Any] = {}
         if noise:
             measure = importlib.import_module('robot_rl.sensors.measure')
             self._measurement = measure.Measurement(
-                robot, self._names, 1, sensor_dt, self._generator, self._torch.device('cpu')
+                robot, self._names, sensor_dt, self._generator, self._torch.device('cpu')
             )
         self._command = self._torch.zeros(1, self._setpoint.size)
         self._start: dict[str, Values] = {}
+        self._sensors: dict[str, Any] = {}
         self.held = True
         """On a stand at its initial state, until the first setpoint."""
 
@@ -83,7 +85,7 @@ class SimulatedRobot:
             self._engine.randomize(draw(1, self._generator), row)
         self._put(self._start)
         if self._measurement is not None:
-            self._measurement.reset(row, self._engine.signals())
+            self._sensors = self._measurement.fresh(self._engine.signals())
         self.held = True
 
     def step(self, setpoint: Values | None, silence: float) -> None:
@@ -105,9 +107,9 @@ class SimulatedRobot:
     def measured(self) -> dict[str, Values]:
         """Sample of the sensors; call it once every sensor period."""
         signals = self._engine.signals()
-        sensors = self._measurement
-        if sensors is not None:
-            signals, sensors.past = sensors.sample(signals, sensors.past, sensors.draw())
+        if self._measurement is not None:
+            signals, changed = self._measurement.sample(signals, self._sensors)
+            self._sensors = {**self._sensors, **changed}
         return {name: signals[name][0].double().numpy() for name in self._names}
 
     def _put(self, state: Mapping[str, Values]) -> None:

@@ -1,18 +1,9 @@
-"""How long each control period took, in a fixed amount of memory, and a run's report."""
+"""How long each control period took, in a fixed amount of memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-import json
-import math
-import os
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-
-from robot_rl.errors import RunFolderError
 
 CAPACITY = 36_000
 """Control periods kept: six minutes at 100 Hz; older ones are overwritten."""
@@ -46,25 +37,3 @@ class Traces:
         if self.count > CAPACITY:
             rows = np.roll(self._rows, -(self.count % CAPACITY), axis=0)
         return {name: [round(float(v), 1) for v in rows[:, i]] for i, name in enumerate(KINDS)}
-
-
-def _finite(value: Any) -> Any:
-    """The same value with null for what JSON cannot hold: infinities and not-a-number."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file in one step. Raises RunFolderError."""
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(_finite(content), allow_nan=False), encoding='utf-8')
-        temporary.replace(path)
-    except OSError as error:
-        raise RunFolderError(f'Cannot write the report {path}: {error.strerror}.') from None
-    finally:
-        temporary.unlink(missing_ok=True)

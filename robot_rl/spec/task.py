@@ -70,8 +70,8 @@ class Task:
     """Action -> setpoint in SI units, within the setpoint's limits."""
     remember: Callable[[Tensor, Signals, Tensor], Tensor]
     """(memory, signals, action) -> next memory."""
-    commands: Callable[..., Any]
-    """(num_envs, generator, device) -> a command source, see mdp/commands.py."""
+    commands: Any
+    """A source of commands, see mdp/commands.py."""
     initial_state: Callable[..., dict[str, Tensor]]
     """(commands, num, generator, device) -> true signals to start an episode from."""
     rewards: tuple[Reward, ...]

@@ -26,7 +26,7 @@ POSITION_LIMIT = 1.0  # [m] beyond this a goal looks no further away
 NEAR = 0.2  # [m] a larger error is no steady offset and is not integrated further
 AUTHORITY = (0.6, 0.5, 0.5, 0.5)  # of thrust, roll, pitch and yaw, in rotor speeds at hover
 TRAINING = {
-    'iterations': 140,
+    'iterations': 160,
     'learning_rate': 2e-3,
     'num_envs': 256,
     'num_steps': 16,
@@ -179,8 +179,7 @@ def task(robot: Robot) -> Task:
         privileged=partial(privileged, robot),
         act=actions.mixed(setpoint, mixer(robot)),
         remember=remember,
-        commands=partial(
-            LissajousGoal,
+        commands=LissajousGoal(
             centre_low=(-1.0, -1.0, 2.2),
             centre_high=(1.0, 1.0, 2.5),
             amplitude=(0.3, 1.0),

@@ -20,8 +20,7 @@ def task(robot: Robot) -> Task:
     return replace(
         hover.task(robot),
         name='track',
-        commands=partial(
-            LissajousGoal,
+        commands=LissajousGoal(
             centre_low=(-1.0, -1.0, 2.2),
             centre_high=(1.0, 1.0, 2.5),
             amplitude=(0.3, 1.2),

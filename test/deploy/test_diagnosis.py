@@ -248,24 +248,20 @@ class Fleet:
 
     def __init__(self, num, seed):
         torch = pytest.importorskip('torch')
-        yaml = pytest.importorskip('yaml')
+        pytest.importorskip('yaml')
         pytest.importorskip('numba')
-        from pathlib import Path
-
         from robot_rl.engines.analytic import AnalyticEngine
+        from robot_rl.envs.engines import load_randomization
         from robot_rl.mdp.randomization import ParameterSampler
         from robot_rl.sensors.measure import Measurement
-        from robot_rl.spec.randomization import spread
 
         torch.set_num_threads(1)
         self.torch, cpu = torch, torch.device('cpu')
-        ranges = Path(__file__).parents[2] / 'sim' / 'randomization' / 'crazyflie.yaml'
-        entries = yaml.safe_load(ranges.read_text())['parameters']
-        spreads = [spread(ROBOT, name, entry) for name, entry in entries.items()]
         generator = torch.Generator().manual_seed(seed)
         self.engine = AnalyticEngine(ROBOT, 'motors', num, DT)
         ids = torch.arange(num)
-        self.engine.randomize(ParameterSampler(ROBOT, spreads, cpu)(num, generator), ids)
+        draw = ParameterSampler(ROBOT, load_randomization(ROBOT), cpu)
+        self.engine.randomize(draw(num, generator), ids)
         u = np.random.default_rng(seed).uniform(-1.0, 1.0, (num, 9))
         state = {
             'base_pos_w': 0.3 * u[:, :3] + (0.0, 0.0, 1.0),
@@ -276,11 +272,12 @@ class Fleet:
         }
         state = {name: torch.tensor(v, dtype=torch.float32) for name, v in state.items()}
         self.engine.reset(ids, state)
-        self.sensors = Measurement(ROBOT, NAMES, num, DT, generator, cpu)
-        self.sensors.reset(ids, self.engine.signals())
+        self.sensors = Measurement(ROBOT, NAMES, DT, generator, cpu)
+        self.sensed = self.sensors.fresh(self.engine.signals())
 
     def measure(self):
-        measured = self.sensors(self.engine.signals())
+        measured, changed = self.sensors.sample(self.engine.signals(), self.sensed)
+        self.sensed |= changed
         return {name: measured[name].numpy().astype(float) for name in NAMES}
 
     def step(self, setpoints):

@@ -161,7 +161,7 @@ def test_a_full_disk_keeps_the_file_there_was(task, actor, traced, tmp_path, see
     path = tmp_path / 'policy.onnx'
     path.write_bytes(b'the policy of yesterday')
     traced(lambda model: None)
-    monkeypatch.setattr(exporter.os, 'fsync', full)
+    monkeypatch.setattr(os, 'fsync', full)
     with pytest.raises(PolicyFileError, match='No space left'):
         _export(task, actor, path, seen)
     assert path.read_bytes() == b'the policy of yesterday'

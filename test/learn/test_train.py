@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -115,18 +114,15 @@ def test_a_damaged_checkpoint_is_refused(tiny_run, tmp_path):
             run_folder.load_state(tmp_path / name)
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / 'config.json'
-    path.write_text('old')
+def test_a_run_in_which_everything_crashed_is_told_in_valid_json(tiny_run):
+    def refuse(constant):
+        raise AssertionError(f'{constant} is not JSON')
 
-    def full(_descriptor):
-        raise OSError(28, 'No space left on device')
-
-    monkeypatch.setattr(os, 'fsync', full)
-    with pytest.raises(RunFolderError, match='No space left'):
-        run_folder.write_json(path, {'new': 1})
-    assert path.read_text() == 'old'
-    assert [p.name for p in tmp_path.iterdir()] == ['config.json']
+    for name in ('evaluation.json', 'validation.json'):
+        json.loads((tiny_run / name).read_text(), parse_constant=refuse)
+    evaluation = run_folder.read_evaluation(tiny_run)
+    assert evaluation['crashed'] == 1.0, 'four iterations teach nothing'
+    assert evaluation['median_error'] is None
 
 
 def test_a_hyperparameter_that_ppo_does_not_have_is_refused():
@@ -139,13 +135,17 @@ def test_a_hyperparameter_that_ppo_does_not_have_is_refused():
 def test_ctrl_c_leaves_a_usable_run(tmp_path):
     command = [sys.executable, '-m', 'robot_rl', 'train', '--name', 'cut', '--quiet']
     command += ['--num-envs', '16', '--validation-episodes', '8', '--test-episodes', '8']
+    command += ['--iterations', '100000']  # more than it can do before the signal comes
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as process:
-        progress = tmp_path / 'runs' / 'cut' / 'progress.csv'
-        deadline = time.monotonic() + 60
-        while not progress.exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            progress = tmp_path / 'runs' / 'cut' / 'progress.csv'
+            deadline = time.monotonic() + 60
+            while not progress.exists() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert b'Traceback' not in errors
     evaluation = json.loads((tmp_path / 'runs' / 'cut' / 'evaluation.json').read_text())
     assert evaluation['interrupted'] is True

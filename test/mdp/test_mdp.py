@@ -92,9 +92,6 @@ def test_push_history_drops_the_oldest():
 
 def test_goal_velocity_and_acceleration_are_the_derivatives_of_its_position():
     goal = LissajousGoal(
-        30,
-        torch.Generator().manual_seed(0),
-        torch.device('cpu'),
         centre_low=(0, 0, 1),
         centre_high=(1, 1, 2),
         amplitude=(0.3, 1.0),
@@ -102,18 +99,18 @@ def test_goal_velocity_and_acceleration_are_the_derivatives_of_its_position():
         moving=0.8,
         control_dt=1e-3,
     )
-    goal.reset(torch.arange(30))
+    state = goal.draw(30, torch.Generator().manual_seed(0), torch.device('cpu'))
     rows = []
     for _ in range(3):
-        rows.append(goal.signals())
-        goal.step()
+        rows.append(goal.signals(state))
+        state |= goal.step(state)
     velocity = (rows[2]['goal_pos_w'] - rows[0]['goal_pos_w']) / 2e-3
     acceleration = (rows[2]['goal_lin_vel_w'] - rows[0]['goal_lin_vel_w']) / 2e-3
     assert torch.allclose(velocity, rows[1]['goal_lin_vel_w'], atol=2e-3)
     assert torch.allclose(acceleration, rows[1]['goal_lin_acc_w'], atol=2e-2)
     still = (rows[0]['goal_lin_vel_w'] == 0).all(1).float().mean()
     assert 0.0 < still < 0.5
-    assert observations.norm(goal.amplitude * goal.rate).max() <= 1.5
+    assert observations.norm(state['goal_amplitude'] * state['goal_rate']).max() <= 1.5
 
 
 @pytest.mark.parametrize(

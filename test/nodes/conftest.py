@@ -21,33 +21,26 @@ DT = 0.01
 
 
 @pytest.fixture(scope='session')
-def hover_policy(tmp_path_factory) -> Path:
+def hover_policy(export_untrained) -> Path:
     """A policy whose action is always zero: the rotors turn at hover speed."""
     torch = pytest.importorskip('torch')
-    pytest.importorskip('onnxscript')
-    from robot_rl.engines.analytic import AnalyticEngine
-    from robot_rl.envs.vector import VectorEnv
-    from robot_rl.export.graph import observation_size
-    from robot_rl.export.onnx import export_policy
-    from robot_rl.export.states import collect
-    from robot_rl.spec import registry
 
-    task = registry.task('hover-crazyflie')
-    actor = torch.nn.Linear(observation_size(task), task.action_size)
-    for parameter in actor.parameters():
-        parameter.data.zero_()
-    states, statistics = collect(VectorEnv(task, AnalyticEngine, 8, seed=0), actor, steps=16)
-    path = tmp_path_factory.mktemp('policies') / f'{task.id}.onnx'
-    export_policy(
-        task,
-        actor,
-        path,
-        statistics=statistics,
-        training={'run': 'zero', 'seed': 0},
-        evaluation={},
-        golden_states=states,
-    )
-    return path
+    def still(observation_size: int, action_size: int):
+        actor = torch.nn.Linear(observation_size, action_size)
+        for parameter in actor.parameters():
+            parameter.data.zero_()
+        return actor
+
+    return export_untrained(still, num_envs=8, steps=16)
+
+
+class Logged(subprocess.Popen[bytes]):
+    """A process whose output goes to the file `log`."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open('wb') as output:
+            super().__init__(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
 
 class Nodes:
@@ -62,9 +55,9 @@ class Nodes:
         self.environment['ROS_PYTHON_CHECK_FIELDS'] = '1'
         self.environment['ROS_LOG_DIR'] = str(folder / 'ros')
         self.environment['PYTHONPATH'] = str(REPOSITORY)
-        self.running: list[subprocess.Popen] = []
+        self.running: list[Logged] = []
 
-    def start(self, name: str, *arguments: str, **parameters: object) -> subprocess.Popen:
+    def start(self, name: str, *arguments: str, **parameters: object) -> Logged:
         """Start robot_rl.nodes.<name>; its output goes to <folder>/<name>-<number>.log."""
         given = [item for key, value in parameters.items() for item in ('-p', f'{key}:={value}')]
         command = [
@@ -75,16 +68,15 @@ class Nodes:
             *given,
             *arguments,
         ]
-        log = self.folder / f'{name}-{len(self.running)}.log'
-        with log.open('wb') as output:
-            process = subprocess.Popen(
-                command, env=self.environment, stdout=output, stderr=subprocess.STDOUT
-            )
-        process.log = log
-        self.running.append(process)
-        return process
+        return self.spawn(name, command, self.environment)
 
-    def until(self, condition, seconds: float = 20.0):
+    def spawn(self, name: str, command: list[str], environment: dict[str, str]) -> Logged:
+        """Start a command; its output goes to <folder>/<name>-<number>.log."""
+        log = self.folder / f'{name}-{len(self.running)}.log'
+        self.running.append(Logged(command, environment, log))
+        return self.running[-1]
+
+    def until(self, condition, seconds: float = 60.0):
         """Return the first true value of `condition()`; fail, with all logs, if none comes."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -96,13 +88,17 @@ class Nodes:
         return None
 
     def stop(self) -> None:
-        for process in self.running:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-            process.wait()
+        """End all, in good order where possible: a killed process leaves its shared memory."""
+        for sign, patience in ((signal.SIGINT, 0.1), (signal.SIGINT, 3.0), (signal.SIGKILL, 5.0)):
+            alive = [process for process in self.running if process.poll() is None]
+            for process in alive:
+                process.send_signal(sign)
+            end = time.monotonic() + patience
+            while time.monotonic() < end and any(process.poll() is None for process in alive):
+                time.sleep(0.01)
 
 
-def text(process: subprocess.Popen) -> str:
+def text(process: Logged) -> str:
     """What a process has printed."""
     return process.log.read_text(errors='replace')
 
@@ -139,6 +135,7 @@ class Peer:
         import rclpy
         from rclpy.signals import SignalHandlerOptions
 
+        from robot_rl.deploy.timing import Pacer
         from robot_rl.nodes.messages import ENCODERS, message_type
         from robot_rl.nodes.qos import profile, quality
         from robot_rl.nodes.subscriptions import TakenByHand
@@ -187,19 +184,22 @@ class Peer:
         self.change = lambda message: None
         """Called on the odometry before it is sent."""
         self.last_odom = 0.0
-        self._period = 1.0 / rate_hz
+        self._pacer = Pacer(1.0 / rate_hz)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        from robot_rl.deploy.timing import Pacer
-
-        pacer = Pacer(self._period)
         while not self._ended.is_set():
-            pacer.wait()
+            self._pacer.wait()
             self._publish()
             self._collect()
+
+    @property
+    def stalled_s(self) -> float:
+        """[s] for which the machine has not let this thread run when it should: no node can be
+        asked to do better."""
+        return self._pacer.missed * self._pacer.dt
 
     def _publish(self) -> None:
         from robot_rl.nodes.messages import set_stamp
@@ -229,7 +229,7 @@ class Peer:
         """Whether a diagnostic message so far contains `words`."""
         return any(words in message for message in self.messages)
 
-    def call(self, kind: type, name: str, seconds: float = 5.0, **request: object):
+    def call(self, kind: type, name: str, seconds: float = 20.0, **request: object):
         """Call a service of the node under test."""
         from rclpy.executors import SingleThreadedExecutor
 
@@ -240,6 +240,7 @@ class Peer:
         future = client.call_async(kind.Request(**request))
         executor.spin_until_future_complete(future, timeout_sec=seconds)
         executor.remove_node(self.node)
+        executor.shutdown()
         assert future.done(), f'{name} did not answer'
         return future.result()
 
@@ -248,6 +249,7 @@ class Peer:
         self._thread.join()
         self.node.destroy_node()
         self.context.try_shutdown()
+        self.context.destroy()  # or its shared memory stays
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from importlib.util import find_spec
 import os
 from pathlib import Path
 import signal
-import subprocess
 import sys
 
 import pytest
@@ -64,19 +63,11 @@ def test_ros2_launch_starts_the_flight_and_ends_it_in_good_order(
     environment = dict(nodes.environment)
     paths = [str(prefix), environment.get('AMENT_PREFIX_PATH', ''), sys.prefix]
     environment['AMENT_PREFIX_PATH'] = os.pathsep.join(path for path in paths if path)
-    log = (nodes.folder / 'launch.log').open('wb')
-    with log:
-        process = subprocess.Popen(
-            [sys.executable, '-c', SERVICE, str(LAUNCH_FILE), f'policy:={hover_policy}'],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    process.log = nodes.folder / 'launch.log'
-    nodes.running.append(process)
+    command = [sys.executable, '-c', SERVICE, str(LAUNCH_FILE), f'policy:={hover_policy}']
+    process = nodes.spawn('launch', command, environment)
     nodes.until(lambda: len(peer.setpoints) > 50, 30.0)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     output = process.log.read_text()
     assert output.count('process has finished cleanly') == 3
     assert 'Traceback' not in output

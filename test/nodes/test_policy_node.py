@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import time
 
@@ -37,23 +38,22 @@ def test_flies_and_lands_when_asked_to_end(nodes, peer, flying, text):
     setpoint = peer.robot.setpoint('motors')
     assert np.allclose(peer.setpoints[-1][1], setpoint.neutral, rtol=1e-5)
     flying.send_signal(signal.SIGINT)
-    assert flying.wait(10) == 0
-    time.sleep(0.1)
-    assert np.array_equal(peer.setpoints[-1][1], setpoint.safe[-1].setpoint)
+    assert flying.wait(30) == 0
+    nodes.until(lambda: np.array_equal(peer.setpoints[-1][1], setpoint.safe[-1].setpoint))
     stages = [tuple(values) for _, values in peer.setpoints]
     assert setpoint.safe[0].setpoint in stages, 'it must descend before the motors stop'
     assert 'Traceback' not in text(flying)
 
 
 def test_a_second_signal_ends_it_at_once(nodes, peer, flying):
+    descend, off = peer.robot.setpoint('motors').safe
     flying.send_signal(signal.SIGINT)
-    time.sleep(0.2)
+    nodes.until(lambda: np.array_equal(peer.setpoints[-1][1], descend.setpoint))
     flying.send_signal(signal.SIGINT)
-    start = time.monotonic()
-    assert flying.wait(10) == 0
-    assert time.monotonic() - start < 1.0
-    time.sleep(0.1)
-    assert np.array_equal(peer.setpoints[-1][1], peer.robot.setpoint('motors').safe[-1].setpoint)
+    assert flying.wait(30) == 0
+    nodes.until(lambda: np.array_equal(peer.setpoints[-1][1], off.setpoint))
+    began = next(s for s, values in peer.setpoints if np.array_equal(values, descend.setpoint))
+    assert peer.setpoints[-1][0] - began < descend.duration_s, 'it must not finish the descent'
 
 
 def freeze(peer):
@@ -106,11 +106,11 @@ def no_stamp(peer):
     ids=lambda value: getattr(value, '__name__', None),
 )
 def test_a_bad_input_leads_to_the_safe_action_in_time(nodes, peer, flying, fault, words, delay):
-    good = peer.last_odom
+    good, stalled = peer.last_odom, peer.stalled_s
     fault(peer)
     moment, _ = safe_after(nodes, peer, good)
     # One period more for the message that may have been on its way, and a busy test machine.
-    assert moment - good <= delay + 3 * DT + 2 * DT
+    assert moment - good <= delay + 3 * DT + 2 * DT + peer.stalled_s - stalled
     nodes.until(lambda: peer.said(words))
 
 
@@ -129,8 +129,10 @@ def test_resumes_after_a_short_gap_and_faults_after_a_long_one(nodes, peer, flyi
 def test_refuses_a_sensor_that_is_too_slow(nodes, make_peer, hover_policy, text):
     make_peer(50.0)
     process = nodes.start('policy_node', policy=hover_policy, autostart=True, patience_s=1.0)
-    assert process.wait(15) == 2
-    assert 'odom comes at 5' in text(process)
+    assert process.wait(60) == 2
+    rate = re.search(r'odom comes at ([0-9.]+) Hz', text(process))
+    assert rate is not None, text(process)
+    assert float(rate[1]) == pytest.approx(50.0, rel=0.1)
     assert 'the policy needs 100 Hz' in text(process)
     assert 'Traceback' not in text(process)
 
@@ -138,14 +140,14 @@ def test_refuses_a_sensor_that_is_too_slow(nodes, make_peer, hover_policy, text)
 def test_refuses_to_fly_without_a_goal(nodes, peer, hover_policy, text):
     peer.send_goal = False
     process = nodes.start('policy_node', policy=hover_policy, autostart=True, patience_s=0.5)
-    assert process.wait(15) == 2
+    assert process.wait(60) == 2
     assert 'goal_pos_w (topic goal) has not arrived' in text(process)
     assert not peer.setpoints
 
 
 def test_a_second_policy_node_is_refused(nodes, peer, flying, hover_policy, text):
     second = nodes.start('policy_node', policy=hover_policy, autostart=True)
-    assert second.wait(15) == 2
+    assert second.wait(60) == 2
     assert 'already has a publisher' in text(second)
     before = len(peer.setpoints)
     nodes.until(lambda: len(peer.setpoints) > before + 5)
@@ -227,8 +229,7 @@ def test_lifecycle_refuses_in_the_transition_and_flies_when_all_is_there(
     assert 'base_pos_w (topic odom) has not arrived' in text(process)
     assert peer.call(GetState, '/policy_node/get_state').current_state.label == 'inactive'
     peer.send_odom = True
-    time.sleep(0.1)
-    assert change('ACTIVATE')
+    nodes.until(lambda: change('ACTIVATE'))
     nodes.until(lambda: len(peer.setpoints) > 10)
     assert change('DEACTIVATE')
     assert np.array_equal(peer.setpoints[-1][1], peer.robot.setpoint('motors').safe[-1].setpoint)

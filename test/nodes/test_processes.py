@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 import signal
-import subprocess
 import sys
 import time
 
@@ -63,10 +62,7 @@ def test_a_killed_recorder_leaves_everything_but_the_last_second(nodes, peer, tm
     assert moment - 1e-9 * max(m.log_time for m in found) < 1.0
     odom = [m.log_time for m in found if m.topic == '/odom']
     assert (odom[-1] - odom[0]) * 1e-9 / (len(odom) - 1) == pytest.approx(0.01, rel=0.1)
-    from mcap.reader import make_reader
-
-    with recover(path).open('rb') as stream:
-        assert make_reader(stream).get_summary().statistics.message_count == len(found)
+    assert len(list(read(recover(path)))) == len(found)
 
 
 def test_a_recorder_finishes_its_file_when_asked_to_end(nodes, peer, tmp_path):
@@ -80,9 +76,10 @@ def test_a_recorder_finishes_its_file_when_asked_to_end(nodes, peer, tmp_path):
     recorder = nodes.start('recorder_node', path=path, topics='[odom]')
     nodes.until(lambda: path.exists() and len(list(read(path))) > 50)
     recorder.send_signal(signal.SIGINT)
-    assert recorder.wait(10) == 0
+    assert recorder.wait(60) == 0
     with path.open('rb') as stream:
         schema, channel, message = next(iter(make_reader(stream).iter_messages()))
+    assert schema is not None
     assert (channel.topic, schema.name) == ('/odom', 'nav_msgs/msg/Odometry')
     odometry = deserialize_message(message.data, message_type(schema.name))
     assert np.isclose(odometry.pose.pose.position.z, 1.0)
@@ -96,7 +93,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_process(nodes, peer, tmp_pat
     time.sleep(0.2)
     assert recorder.poll() is None
     recorder.send_signal(signal.SIGINT)
-    assert recorder.wait(10) == 1
+    assert recorder.wait(60) == 1
 
 
 @pytest.fixture
@@ -164,24 +161,17 @@ def test_a_confined_process_listens_on_the_loopback_interface_only(nodes):
     assert {address for address, _ in found} == {'0100007F'}
 
 
-def test_run_passes_ctrl_c_on_and_leaves_nobody_behind(hover_policy, tmp_path):
+def test_run_passes_ctrl_c_on_and_leaves_nobody_behind(nodes, hover_policy, text):
     code = (
         'import sys; from pathlib import Path; from robot_rl.nodes.run import run;'
         f'sys.exit(run(Path({str(hover_policy)!r}), engine=""))'
     )
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).resolve().parents[2]))
-    log = tmp_path / 'run.log'
-    with log.open('wb') as output:
-        process = subprocess.Popen(
-            [sys.executable, '-c', code], stdout=output, stderr=output, env=environment
-        )
-    children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
-    end = time.monotonic() + 20.0
-    while 'Waiting' not in log.read_text() and time.monotonic() < end:
-        time.sleep(0.05)
-    pids = children.read_text().split()
-    assert len(pids) == 2, log.read_text()
+    process = nodes.spawn('run', [sys.executable, '-c', code], environment)
+    nodes.until(lambda: 'Waiting' in text(process))
+    pids = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    assert len(pids) == 2, text(process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(15) == 0, log.read_text()
+    assert process.wait(60) == 0, text(process)
     assert not [pid for pid in pids if Path(f'/proc/{pid}').exists()]
-    assert 'Traceback' not in log.read_text()
+    assert 'Traceback' not in text(process)

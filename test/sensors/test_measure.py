@@ -9,66 +9,66 @@ torch = pytest.importorskip('torch')
 from robot_rl.sensors.measure import Measurement
 from robot_rl.spec import registry
 from robot_rl.spec.robot import Sensor
+from robot_rl.spec.task import Signals
 
 ROBOT = registry.robot('crazyflie')
 N = 2000
-ALL = torch.arange(N)
 
 
-def _measure(sensor: Sensor, control_dt: float = 0.01) -> Measurement:
-    robot = replace(ROBOT, sensors=(sensor,))
-    return Measurement(
-        robot,
-        (sensor.signal, 'goal_pos_w'),
-        N,
-        control_dt,
-        torch.Generator().manual_seed(0),
-        torch.device('cpu'),
-    )
+class Sensed:
+    """Sensors of N robots and their state."""
+
+    def __init__(self, sensor: Sensor, control_dt: float = 0.01) -> None:
+        robot, generator = replace(ROBOT, sensors=(sensor,)), torch.Generator().manual_seed(0)
+        names = (sensor.signal, 'goal_pos_w')
+        self.sensors = Measurement(robot, names, control_dt, generator, torch.device('cpu'))
+
+    def reset(self, signals: Signals) -> None:
+        self.state = self.sensors.fresh(signals)
+
+    def sample(self, signals: Signals) -> Signals:
+        seen, changed = self.sensors.sample(signals, self.state)
+        self.state |= changed
+        return seen
 
 
-def _sample(measure: Measurement, signals: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    seen, measure.past = measure.sample(signals, measure.past, measure.draw())
-    return seen
-
-
-def _ramp(step: int) -> dict[str, torch.Tensor]:
+def _ramp(step: int) -> Signals:
     return {'base_pos_w': torch.full((N, 3), float(step)), 'goal_pos_w': torch.full((N, 3), 9.0)}
 
 
 def test_noise_and_bias_have_the_declared_spread():
-    measure = _measure(Sensor('base_pos_w', 0.1, 0.5, (0.0, 0.0), 'test'))
-    measure.reset(ALL, _ramp(0))
-    samples = torch.stack([_sample(measure, _ramp(0))['base_pos_w'] for _ in range(20)])
+    measure = Sensed(Sensor('base_pos_w', 0.1, 0.5, (0.0, 0.0), 'test'))
+    measure.reset(_ramp(0))
+    samples = torch.stack([measure.sample(_ramp(0))['base_pos_w'] for _ in range(20)])
     assert abs(samples.std(0).mean() - 0.1) < 0.01
     assert abs(samples.mean(0).std() - 0.5) < 0.03
 
 
 @pytest.mark.parametrize(('latency', 'expected'), [(0.01, 1.0), (0.004, 0.4), (0.025, 2.5)])
 def test_latency_delays_a_ramp(latency, expected):
-    measure = _measure(Sensor('base_pos_w', 0.0, 0.0, (latency, latency), 'test'))
-    measure.reset(ALL, _ramp(0))
+    measure = Sensed(Sensor('base_pos_w', 0.0, 0.0, (latency, latency), 'test'))
+    measure.reset(_ramp(0))
     for step in range(1, 8):
-        seen = _sample(measure, _ramp(step))['base_pos_w']
+        seen = measure.sample(_ramp(step))['base_pos_w']
     assert torch.allclose(seen, torch.full((N, 3), 7.0 - expected), atol=1e-4)
 
 
 def test_latency_is_drawn_once_an_episode_between_its_bounds():
-    measure = _measure(Sensor('base_pos_w', 0.0, 0.0, (0.002, 0.008), 'test'))
-    measure.reset(ALL, _ramp(0))
-    late = [step - _sample(measure, _ramp(step))['base_pos_w'] for step in range(1, 5)]
+    measure = Sensed(Sensor('base_pos_w', 0.0, 0.0, (0.002, 0.008), 'test'))
+    measure.reset(_ramp(0))
+    late = [step - measure.sample(_ramp(step))['base_pos_w'] for step in range(1, 5)]
     assert torch.allclose(late[2], late[3], atol=1e-5)
     assert 0.2 <= late[3].min() < 0.25 and 0.75 < late[3].max() <= 0.8001
 
 
 def test_commands_pass_exactly_and_quaternions_stay_unit():
-    measure = _measure(Sensor('base_quat_w', 0.05, 0.05, (0.0, 0.0), 'test'))
+    measure = Sensed(Sensor('base_quat_w', 0.05, 0.05, (0.0, 0.0), 'test'))
     truth = {
         'base_quat_w': torch.tensor([[1.0, 0, 0, 0]]).repeat(N, 1),
         'goal_pos_w': torch.randn(N, 3),
     }
-    measure.reset(ALL, truth)
-    seen = _sample(measure, truth)
+    measure.reset(truth)
+    seen = measure.sample(truth)
     assert torch.equal(seen['goal_pos_w'], truth['goal_pos_w'])
     assert torch.allclose(seen['base_quat_w'].norm(dim=1), torch.ones(N), atol=1e-5)
     assert not torch.equal(seen['base_quat_w'], truth['base_quat_w'])

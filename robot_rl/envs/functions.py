@@ -1,0 +1,96 @@
+"""A task's control period and reset as pure functions of tensors: see fuse.py for the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from robot_rl.envs.fuse import Group
+from robot_rl.mdp.randomization import ParameterSampler
+from robot_rl.sensors.measure import Measurement
+from robot_rl.spec.task import Step, Task
+
+CHANGING = ('sensor_past', 'goal_time')
+"""Of what is drawn at reset, this changes with every period."""
+
+
+class Functions:
+    """Everything of an environment that is not physics."""
+
+    def __init__(
+        self,
+        task: Task,
+        sampler: ParameterSampler | None,
+        sensors: Measurement | None,
+        generator: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        """Without `sampler` parameters stay nominal, without `sensors` measurements are exact."""
+        self._task, self._sampler, self._sensors = task, sampler, sensors
+        self._commands = task.commands
+        self._generator, self._device = generator, device
+
+    def draw(self, num: int) -> tuple[Group, Group, Group]:
+        """Parameters, true signals and goals to start `num` episodes from."""
+        goals = self._commands.draw(num, self._generator, self._device)
+        parameters = self._sampler(num, self._generator) if self._sampler else {}
+        asked = self._commands.signals(goals)
+        initial = self._task.initial_state(asked, num, self._generator, self._device)
+        return parameters, initial, goals
+
+    def first(self, num: int, signals: Group, goals: Group) -> tuple[Group, Group, Group, Group]:
+        """State, measurements, observation and what stays, at the start of an episode."""
+        signals = {**signals, **self._commands.signals(goals)}
+        drawn = dict(goals)
+        measured = signals
+        if self._sensors:
+            drawn |= self._sensors.fresh(signals)
+            measured = self._sensors.first(signals, drawn)
+        one = signals[self._task.signal_names[0]][:, :1]
+        state = {
+            'memory': torch.zeros_like(one).repeat(1, self._task.memory_size),
+            'last_action': torch.zeros_like(one).repeat(1, self._task.action_size),
+        }
+        fixed = {name: value for name, value in drawn.items() if name not in CHANGING}
+        state |= {name: value for name, value in drawn.items() if name in CHANGING}
+        measured = self._inputs(measured)
+        return state, measured, self._observe(signals, measured, state['memory']), fixed
+
+    def step(
+        self, num: int, signals: Group, action: Group, state: Group, measured: Group, fixed: Group
+    ) -> tuple[Group, Group, Group, Group, Group]:
+        """What the engine's `signals` after an action lead to.
+
+        Returns the next state, measurements and observation, the commands, and 'reward' and
+        'terminated'. `fixed` are what the environments drew at their reset.
+        """
+        task, acted = self._task, action['action']
+        moved = self._commands.step(state)
+        asked = self._commands.signals({**state, **fixed, **moved})
+        signals = {**signals, **asked}
+        step = Step(signals, acted, state['last_action'])
+        reward = sum(term.weight * term.function(step) for term in task.rewards)
+        terminated = task.terminations[0].function(step)
+        for term in task.terminations[1:]:
+            terminated = terminated | term.function(step)
+        memory = task.remember(state['memory'], measured, acted)
+        now, seen = signals, {}
+        if self._sensors:
+            now, seen = self._sensors.sample(signals, {**state, **fixed})
+        now = self._inputs(now)
+        changed = {'memory': memory, 'last_action': acted, **moved, **seen}
+        following = {name: changed[name] for name in state}
+        outcome = {'reward': reward.unsqueeze(1), 'terminated': terminated.unsqueeze(1)}
+        return following, now, self._observe(signals, now, memory), asked, outcome
+
+    def _inputs(self, signals: Mapping[str, torch.Tensor]) -> Group:
+        """Measurements and commands that the policy sees."""
+        return {name: signals[name] for name in self._task.signal_names}
+
+    def _observe(self, true: Group, measured: Group, memory: torch.Tensor) -> Group:
+        """Groups 'actor' and 'critic'."""
+        return {
+            'actor': self._task.observe(measured, memory),
+            'critic': self._task.privileged(true, memory),
+        }

@@ -1,0 +1,134 @@
+"""Fuse a pure function of tensors into one kernel: traced once, then run in a single pass.
+
+A task says what it means in ordinary torch functions. Run one operation after another, they read
+and write memory for each; fused, an environment's numbers are read once, all arithmetic happens in
+registers, and the results are written once. The function is traced with one environment by
+torch.fx, and its graph is evaluated on arrays of symbols, so that everything that only moves
+numbers about (slices, transpositions, concatenations) vanishes.
+
+Rules for the function: tensors (num_envs, size) in and out; no row looks at another row; no
+decision in Python depends on a tensor's values. Random numbers come from `torch.rand` and
+`torch.randn`; fused, they are drawn by a counter-based generator whose keys are drawn from the
+environment's own, so a seed still determines everything, if not the same numbers as unfused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+import logging
+
+import torch
+
+from robot_rl.envs.graph import Graph
+from robot_rl.errors import RobotRLError
+from robot_rl.kernels import rows
+from robot_rl.kernels.memory import Recycler, block, view
+from robot_rl.kernels.scatter import gather, scatter
+
+Group = dict[str, torch.Tensor]
+"""Tensors (num, size) by name; a group's order is kept."""
+Function = Callable[..., tuple[Group, ...]]
+"""`function(num, *groups)` -> groups. `num` says how many rows to make where no group comes in."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def fuse(
+    name: str, function: Function, inputs: Sequence[Mapping[str, int]], generator: torch.Generator
+) -> Function:
+    """`function` as one kernel, or itself where that cannot be done: never an error for speed.
+
+    `inputs` gives the sizes of the tensors of each group. A warning names what stood in the way.
+    """
+    try:
+        return Fused(name, function, inputs, generator)
+    except (RobotRLError, RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+        _LOG.warning('%s runs unfused, and slower: %s', name, error)
+        return function
+
+
+class Fused:
+    """One compiled function. All tensors it returns lie in one block of memory of their own."""
+
+    def __init__(
+        self,
+        name: str,
+        function: Function,
+        inputs: Sequence[Mapping[str, int]],
+        generator: torch.Generator,
+    ) -> None:
+        """Trace and compile. Raises SpecError for an operation that cannot be fused."""
+        self._generator = generator
+        self._inputs = [tuple(group) for group in inputs]
+        graph = Graph(partial(function, 1), inputs)
+        self._groups: list[dict[str, torch.dtype]] = graph.groups
+        self._sizes = graph.sizes
+        self._draws = graph.draws
+        widths = [sum(group.values()) for group in inputs]
+        self._rows = sum(self._sizes)
+        self._num, self._memory = 0, Recycler(self._rows, 0)
+        self._run = rows.compiled(name, graph.scalars, widths, graph.outputs)
+
+    def __call__(self, num: int, *inputs: Group) -> tuple[Group, ...]:
+        """Run over `num` rows."""
+        arrays: list[int] = []
+        held = []  # until the kernel has run
+        for names, group in zip(self._inputs, inputs, strict=True):
+            held.append(padded(block([group[name] for name in names])))
+            arrays += (held[-1].data_ptr(), 4 * held[-1].stride(0))
+        if num != self._num:
+            self._num, self._memory = num, Recycler(self._rows, num)
+        columns = self._memory.take()
+        key, other = 0, 0
+        if self._draws:
+            keys = torch.randint(2**32, (2,), generator=self._generator)
+            key, other = keys.tolist()
+        self._run(key, other, num, *arrays, columns.data_ptr(), 4 * columns.stride(0))
+        parts = iter(columns.T.split(self._sizes, 1))
+        return tuple(
+            {
+                name: part.bool() if kind == torch.bool else part
+                for (name, kind), part in zip(group.items(), parts)  # noqa: B905
+            }
+            for group in self._groups
+        )
+
+
+def padded(columns: torch.Tensor) -> torch.Tensor:
+    """`columns` (rows, num), copied if a kernel could not read whole vectors up to their end."""
+    count, num = columns.shape
+    if not count:
+        return columns
+    stride = columns.stride(0) if count > 1 else num
+    end = columns.storage_offset() + (count - 1) * stride + -(-num // rows.LANES) * rows.LANES
+    if columns.stride(1) == 1 and 4 * end <= columns.untyped_storage().nbytes():
+        return columns
+    copy = Recycler(count, num).take()
+    return copy.copy_(columns)
+
+
+def write(target: Group, env_ids: torch.Tensor, source: Group) -> None:
+    """Write rows `source` to `env_ids` of the tensors of the same names, in one go if possible."""
+    columns = view([target[name] for name in source])
+    if columns is not None and columns.device.type == 'cpu':
+        scatter(columns, _row_starts(len(columns), columns.stride(0)), env_ids,
+                block(list(source.values())))
+        return
+    for name, value in source.items():
+        target[name][env_ids] = value
+
+
+def read(source: Group, env_ids: torch.Tensor) -> Group:
+    """Rows `env_ids` of every tensor."""
+    columns = view(list(source.values()))
+    if columns is None or columns.device.type != 'cpu':
+        return {name: value[env_ids] for name, value in source.items()}
+    rows = gather(columns, _row_starts(len(columns), columns.stride(0)), env_ids).T
+    parts = rows.split([value.shape[1] for value in source.values()], 1)
+    return dict(zip(source, parts, strict=True))
+
+
+@lru_cache(16)
+def _row_starts(count: int, stride: int) -> torch.Tensor:
+    return torch.arange(count) * stride

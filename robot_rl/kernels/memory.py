@@ -1,0 +1,69 @@
+"""Memory for results, used again as soon as nobody holds the last ones.
+
+Fresh megabytes in every step would come from the operating system page by page, which takes longer
+than computing what is written there. A result stays untouched for as long as any tensor shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import sys
+
+import numpy as np
+import torch
+
+_KEPT = 4
+_UNUSED = 3
+"""References to an array of the list: the list's, the loop's and that of the question itself."""
+
+
+class Recycler:
+    """Blocks of float32 numbers on the CPU, all of one shape."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        """Blocks (rows, columns).
+
+        Rows lie a little further apart: at a power of two they would compete for the same cache
+        lines.
+        """
+        stride = 16 * (-(-columns // 16) | (columns >= 256))  # whole vectors, see rows.py
+        self._shape, self._columns = (rows, stride), columns
+        self._blocks: list[np.ndarray] = []
+
+    def take(self) -> torch.Tensor:
+        """Return a block (rows, columns) that no tensor shows, with anything in it."""
+        for block in self._blocks:
+            if sys.getrefcount(block) == _UNUSED:
+                break
+        else:
+            block = np.empty(self._shape, np.float32)
+            # What somebody holds on to for long is his, and forgotten here.
+            self._blocks = [*self._blocks[1 - _KEPT :], block]
+        return torch.from_numpy(block)[:, : self._columns]
+
+
+def view(tensors: Sequence[torch.Tensor]) -> torch.Tensor | None:
+    """Tensors (num, size) that adjoin in memory as one (total, num), None where they do not."""
+    tensors = [tensor for tensor in tensors if tensor.shape[1]]
+    if not tensors:
+        return None
+    first = tensors[0]
+    stride, start = first.stride(), first.data_ptr()
+    at, total, row = start, 0, first.element_size() * stride[1]
+    if stride[0] != 1:
+        return None
+    for tensor in tensors:
+        if tensor.data_ptr() != at or tensor.stride() != stride:
+            return None
+        size = tensor.shape[1]
+        total += size
+        at += row * size
+    return first.as_strided((total, first.shape[0]), (stride[1], 1))
+
+
+def block(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Tensors (num, size) side by side as (total, num): a view where they adjoin in memory."""
+    joined = view(tensors)
+    if joined is None:
+        joined = torch.cat([t.T for t in tensors]) if tensors else torch.empty(0, 0)
+    return joined
