@@ -99,9 +99,7 @@ class Records:
     def clear(self, env_ids: torch.Tensor) -> None:
         """Zero what no signal reports: integrators and the like."""
         places = tuple(self.kernel.MEMORY.values())
-        zeros = torch.zeros(
-            sum(size for _, size in places), len(env_ids), device=self.data.device
-        )
+        zeros = torch.zeros(sum(size for _, size in places), len(env_ids), device=self.data.device)
         self._put(places, zeros, env_ids)
 
     def _put(

@@ -31,6 +31,12 @@ class Functions:
         self._commands = task.commands
         self._generator, self._device = generator, device
 
+    def act(self, num: int, action: Group) -> tuple[Group, Group]:  # noqa: ARG002
+        """A copy of the action, which is the caller's to change, and the setpoint it means."""
+        # Laid out as mdp/observations.py says.
+        raw = action['action'].T.clone(memory_format=torch.contiguous_format).T
+        return {'action': raw}, {'setpoint': self._task.act(raw)}
+
     def draw(self, num: int) -> tuple[Group, Group, Group]:
         """Parameters, true signals and goals to start `num` episodes from."""
         goals = self._commands.draw(num, self._generator, self._device)
@@ -39,7 +45,7 @@ class Functions:
         initial = self._task.initial_state(asked, num, self._generator, self._device)
         return parameters, initial, goals
 
-    def first(self, num: int, signals: Group, goals: Group) -> tuple[Group, Group, Group, Group]:
+    def first(self, _num: int, signals: Group, goals: Group) -> tuple[Group, Group, Group, Group]:
         """State, measurements, observation and what stays, at the start of an episode."""
         signals = {**signals, **self._commands.signals(goals)}
         drawn = dict(goals)
@@ -58,7 +64,7 @@ class Functions:
         return state, measured, self._observe(signals, measured, state['memory']), fixed
 
     def step(
-        self, num: int, signals: Group, action: Group, state: Group, measured: Group, fixed: Group
+        self, _num: int, signals: Group, action: Group, state: Group, measured: Group, fixed: Group
     ) -> tuple[Group, Group, Group, Group, Group]:
         """What the engine's `signals` after an action lead to.
 
@@ -70,7 +76,9 @@ class Functions:
         asked = self._commands.signals({**state, **fixed, **moved})
         signals = {**signals, **asked}
         step = Step(signals, acted, state['last_action'])
-        reward = sum(term.weight * term.function(step) for term in task.rewards)
+        reward = task.rewards[0].weight * task.rewards[0].function(step)
+        for term in task.rewards[1:]:
+            reward = reward + term.weight * term.function(step)
         terminated = task.terminations[0].function(step)
         for term in task.terminations[1:]:
             terminated = terminated | term.function(step)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import accumulate
 import logging
 
 import torch
@@ -23,7 +24,7 @@ import torch
 from robot_rl.envs.graph import Graph
 from robot_rl.errors import RobotRLError
 from robot_rl.kernels import rows
-from robot_rl.kernels.memory import Recycler, block, view
+from robot_rl.kernels.memory import Recycler, block
 from robot_rl.kernels.scatter import gather, scatter
 
 Group = dict[str, torch.Tensor]
@@ -48,6 +49,15 @@ def fuse(
         return function
 
 
+class Rows(dict[str, torch.Tensor]):
+    """A group that is known to lie in one piece."""
+
+    def __init__(self, tensors: Mapping[str, torch.Tensor], columns: torch.Tensor) -> None:
+        """`columns` (total, num) are `tensors` side by side, not to be changed any more."""
+        super().__init__(tensors)
+        self.columns = columns
+
+
 class Fused:
     """One compiled function. All tensors it returns lie in one block of memory of their own."""
 
@@ -64,6 +74,10 @@ class Fused:
         graph = Graph(partial(function, 1), inputs)
         self._groups: list[dict[str, torch.dtype]] = graph.groups
         self._sizes = graph.sizes
+        self._widths = [
+            sum(self._sizes[i] for i in range(start, start + len(group)))
+            for start, group in zip(accumulate(map(len, self._groups), initial=0), self._groups)  # noqa: B905
+        ]
         self._draws = graph.draws
         widths = [sum(group.values()) for group in inputs]
         self._rows = sum(self._sizes)
@@ -75,7 +89,7 @@ class Fused:
         arrays: list[int] = []
         held = []  # until the kernel has run
         for names, group in zip(self._inputs, inputs, strict=True):
-            held.append(padded(block([group[name] for name in names])))
+            held.append(_columns(group, names))
             arrays += (held[-1].data_ptr(), 4 * held[-1].stride(0))
         if num != self._num:
             self._num, self._memory = num, Recycler(self._rows, num)
@@ -85,14 +99,26 @@ class Fused:
             keys = torch.randint(2**32, (2,), generator=self._generator)
             key, other = keys.tolist()
         self._run(key, other, num, *arrays, columns.data_ptr(), 4 * columns.stride(0))
-        parts = iter(columns.T.split(self._sizes, 1))
-        return tuple(
-            {
+        return self._taken_apart(columns)
+
+    def _taken_apart(self, columns: torch.Tensor) -> tuple[Group, ...]:
+        parts = columns.T.split(self._sizes, 1)
+        groups, first = [], 0
+        for group, piece in zip(self._groups, columns.split(self._widths), strict=True):
+            named = {
                 name: part.bool() if kind == torch.bool else part
-                for (name, kind), part in zip(group.items(), parts)  # noqa: B905
+                for (name, kind), part in zip(group.items(), parts[first:], strict=False)
             }
-            for group in self._groups
-        )
+            first += len(group)
+            groups.append(Rows(named, piece))
+        return tuple(groups)
+
+
+def _columns(group: Group, names: Sequence[str]) -> torch.Tensor:
+    """Tensors `names` of `group` as (total, num), for a kernel to read."""
+    if isinstance(group, Rows) and tuple(group) == names:
+        return group.columns
+    return padded(block([group[name] for name in names]))
 
 
 def padded(columns: torch.Tensor) -> torch.Tensor:
@@ -109,11 +135,10 @@ def padded(columns: torch.Tensor) -> torch.Tensor:
 
 
 def write(target: Group, env_ids: torch.Tensor, source: Group) -> None:
-    """Write rows `source` to `env_ids` of the tensors of the same names, in one go if possible."""
-    columns = view([target[name] for name in source])
-    if columns is not None and columns.device.type == 'cpu':
-        scatter(columns, _row_starts(len(columns), columns.stride(0)), env_ids,
-                block(list(source.values())))
+    """Write rows `source` to `env_ids` of the tensors of the same names."""
+    if isinstance(target, Rows) and isinstance(source, Rows) and tuple(target) == tuple(source):
+        whole = target.columns
+        scatter(whole, _row_starts(len(whole), whole.stride(0)), env_ids, source.columns)
         return
     for name, value in source.items():
         target[name][env_ids] = value
@@ -121,10 +146,10 @@ def write(target: Group, env_ids: torch.Tensor, source: Group) -> None:
 
 def read(source: Group, env_ids: torch.Tensor) -> Group:
     """Rows `env_ids` of every tensor."""
-    columns = view(list(source.values()))
-    if columns is None or columns.device.type != 'cpu':
+    if not isinstance(source, Rows):
         return {name: value[env_ids] for name, value in source.items()}
-    rows = gather(columns, _row_starts(len(columns), columns.stride(0)), env_ids).T
+    whole = source.columns
+    rows = gather(whole, _row_starts(len(whole), whole.stride(0)), env_ids).T
     parts = rows.split([value.shape[1] for value in source.values()], 1)
     return dict(zip(source, parts, strict=True))
 

@@ -108,7 +108,8 @@ class Graph:
     def _apply(self, operation: str, *values: Any) -> Array:
         arrays = [v if isinstance(v, np.ndarray) else _scalar(v) for v in values]
         one = np.frompyfunc(lambda *v: self.scalars.apply(operation, *v), len(values), 1)
-        return np.asarray(one(*arrays), object)
+        with np.errstate(all='ignore'):  # constants fold to infinity and NaN as torch's do
+            return np.asarray(one(*arrays), object)
 
     def _fold(self, operation: str, terms: Sequence[Scalar]) -> Scalar:
         total = terms[0]
@@ -236,7 +237,12 @@ class Graph:
         return np.asarray(np.moveaxis(a, dim, 0)[index], object)
 
     def _op_slice(
-        self, a: Array, dim: int = 0, start: int | None = None, end: int | None = None, step=1
+        self,
+        a: Array,
+        dim: int = 0,
+        start: int | None = None,
+        end: int | None = None,
+        step: int = 1,
     ) -> Array:
         index = [slice(None)] * a.ndim
         index[dim] = slice(start, end, step)

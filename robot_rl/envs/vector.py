@@ -9,7 +9,7 @@ import torch
 
 from robot_rl.engines.engine import Engine
 from robot_rl.envs.functions import Functions
-from robot_rl.envs.fuse import Group, fuse, read, write
+from robot_rl.envs.fuse import Group, Rows, fuse, read, write
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
 from robot_rl.spec.randomization import Spread
@@ -71,15 +71,17 @@ class VectorEnv:
         )
         functions = Functions(task, sampler, sensors, self.generator, self.device)
         self._draw, self._first, self._advance = functions.draw, functions.first, functions.step
+        self._act = functions.act
         if fused and self.device.type == 'cpu':
             self._fuse(functions)
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         nominal = {
             s.parameter: torch.tensor(task.robot.parameters[s.parameter].nominal) for s in spreads
         }
-        rows = torch.cat([torch.zeros(0), *nominal.values()]).to(self.device)
-        parts = rows.repeat(num_envs, 1).T.contiguous().T.split([len(v) for v in nominal.values()], 1)
-        self.parameters: Group = dict(zip(nominal, parts, strict=True))
+        columns = torch.cat([torch.zeros(0), *nominal.values()]).to(self.device)
+        columns = columns[:, None].repeat(1, num_envs)
+        parts = columns.T.split([len(value) for value in nominal.values()], 1)
+        self.parameters: Group = Rows(dict(zip(nominal, parts, strict=True)), columns)
         """Randomized parameters of every environment [SI], each (num_envs, size)."""
         self._state: Group = {}
         self._measured: Group = {}
@@ -89,7 +91,7 @@ class VectorEnv:
         """Compile the three functions; random numbers are drawn only to see what they return."""
         kept = self.generator.get_state()
         row = torch.zeros(1, dtype=torch.long)
-        parameters, initial, goals = functions.draw(1)
+        _, _, goals = functions.draw(1)
         signals = self.engine.signals(row)
         state, measured, _, fixed = functions.first(1, signals, goals)
         action = {'action': torch.zeros(1, self.task.action_size)}
@@ -100,10 +102,9 @@ class VectorEnv:
             return fuse(f'{part}_{self.task.id}', function, sizes, self.generator)
 
         self._draw = compiled('draw', functions.draw)
+        self._act = compiled('act', functions.act, action)
         self._first = compiled('first', functions.first, signals, goals)
-        self._advance = compiled(
-            'step', functions.step, signals, action, state, measured, fixed
-        )
+        self._advance = compiled('step', functions.step, signals, action, state, measured, fixed)
 
     @property
     def measured(self) -> Group:
@@ -143,16 +144,14 @@ class VectorEnv:
         A `setpoint` (num_envs, size) overrides what the task makes of the action: a policy file
         gives setpoints.
         """
-        # A copy: the caller's own must not change with a reset. Laid out as mdp/observations.py
-        # says.
-        action = action.T.clone(memory_format=torch.contiguous_format).T
-        self.engine.step(self.task.act(action) if setpoint is None else setpoint)
+        acted, made = self._act(self.num_envs, {'action': action})
+        self.engine.step(made['setpoint'] if setpoint is None else setpoint)
         self.episode_steps += 1
         signals = self.engine.signals()
         state, measured, observation, asked, outcome = self._advance(
-            self.num_envs, signals, {'action': action}, self._state, self._measured, self._fixed
+            self.num_envs, signals, acted, self._state, self._measured, self._fixed
         )
-        step = Step({**signals, **asked}, action, self._state['last_action'])
+        step = Step({**signals, **asked}, acted['action'], self._state['last_action'])
         self._state, self._measured = state, measured
         terminated = outcome['terminated'][:, 0]
         truncated = (self.episode_steps >= self.task.max_episode_steps) & ~terminated
@@ -181,6 +180,10 @@ class VectorEnv:
         What `step` has just computed is overwritten in place: nobody else has seen it yet.
         """
         state, measured, first, fixed = self._start(env_ids)
-        now = {**self._state, **self._measured, **observation}
-        write(now, env_ids, {**state, **measured, **first})
-        write(self._fixed, env_ids, fixed)
+        for target, source in (
+            (self._state, state),
+            (self._measured, measured),
+            (observation, first),
+            (self._fixed, fixed),
+        ):
+            write(target, env_ids, source)

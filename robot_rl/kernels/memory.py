@@ -36,10 +36,17 @@ class Recycler:
             if sys.getrefcount(block) == _UNUSED:
                 break
         else:
-            block = np.empty(self._shape, np.float32)
+            block = _aligned(self._shape)
             # What somebody holds on to for long is his, and forgotten here.
             self._blocks = [*self._blocks[1 - _KEPT :], block]
         return torch.from_numpy(block)[:, : self._columns]
+
+
+def _aligned(shape: tuple[int, int]) -> np.ndarray:
+    """Array that starts where a line of the cache does."""
+    space = np.empty(shape[0] * shape[1] + 16, np.float32)
+    skip = -space.ctypes.data % 64 // 4
+    return space[skip : skip + shape[0] * shape[1]].reshape(shape)
 
 
 def view(tensors: Sequence[torch.Tensor]) -> torch.Tensor | None:

@@ -1,7 +1,7 @@
 """Machine code for a piece of LLVM's intermediate language, kept between processes.
 
-Numba needs five to ten seconds to infer the types of a thousand lines and to find out that they can
-be vectorized. Written with vectors in the first place they take LLVM half a second.
+Numba needs five to ten seconds to infer the types of a thousand lines and to find out that they
+can be vectorized. Written with vectors in the first place they take LLVM half a second.
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ from robot_rl.kernels import native
 
 LANES = 16
 """Arrays must be readable and writable up to a multiple of this many columns."""
+AHEAD = 1
+"""Blocks of LANES by which memory is fetched before it is needed: of two hundred rows read
+and written at once, a processor's own prefetching follows only a few."""
 
 Scalar = float | bool | str
 """A constant, or the name of a line."""
@@ -95,9 +98,7 @@ class Scalars:
         if compound is not None:
             return compound(*values)
         text, kinds, result, meaning = OPERATIONS[operation]
-        values = tuple(
-            self._as(kind, value) for kind, value in zip(kinds, values, strict=True)
-        )
+        values = tuple(self._as(kind, value) for kind, value in zip(kinds, values, strict=True))
         if 'i' not in kinds + result and not any(isinstance(value, str) for value in values):
             with np.errstate(all='ignore'):
                 known = meaning(*(v if isinstance(v, bool) else np.float32(v) for v in values))
@@ -156,9 +157,7 @@ class Scalars:
         for part in (1.5703125, 4.837512969970703e-4, 7.549789948768648e-8):
             rest = do('sub', rest, do('mul', count, part))
         square = do('mul', rest, rest)
-        sine = self._polynomial(
-            square, (1.0, -1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4)
-        )
+        sine = self._polynomial(square, (1.0, -1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4))
         cosine = self._polynomial(
             square,
             (1.0, -0.5, 4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5),
@@ -180,7 +179,9 @@ class Scalars:
     def _mixed(self, bits: Scalar) -> Scalar:
         """Stir 32 bits: a finalizer with constants found by C. Wellons' search ('lowbias32')."""
         for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-            bits = self.apply('imul', self.apply('ixor', bits, self.apply('right', bits, shift)), factor)
+            bits = self.apply(
+                'imul', self.apply('ixor', bits, self.apply('right', bits, shift)), factor
+            )
         return self.apply('ixor', bits, self.apply('right', bits, 16))
 
     def _random(self) -> Scalar:
@@ -312,6 +313,10 @@ def _module(lines: Sequence[str], arrays: dict[str, int]) -> str:
         if place in pending:
             body.append(f'{place}i = add i64 {pending[place]}, %o')
             body.append(f'{place} = inttoptr i64 {place}i to P')
+            body.append(f'{place}n = add i64 {place}i, {4 * LANES * AHEAD}')
+            body.append(f'{place}f = inttoptr i64 {place}n to Q')
+            write = int(line.startswith('store'))
+            body.append(f'call void @llvm.prefetch.W(Q {place}f, i32 {write}, i32 3, i32 1)')
         body.append(line)
     lanes = ', '.join(f'i32 {lane}' for lane in range(LANES))
     text = f"""
@@ -335,6 +340,7 @@ exit:
 ret void
 }}
 """
+    text += 'declare void @llvm.prefetch.W(Q, i32, i32, i32)\n'
     for function in ('fabs', 'sqrt', 'floor', 'exp', 'log'):
         text += f'declare F @llvm.{function}.V(F)\n'
     return _typed(text)
@@ -350,9 +356,21 @@ def _spread(name: str, value: str) -> str:
 
 def _typed(text: str) -> str:
     """Write the short names of types out."""
-    words = {'F': _KINDS['f'], 'I': _KINDS['i'], 'B': _KINDS['b'], 'P': native.pointer(_KINDS['f'])}
+    words = {
+        'F': _KINDS['f'],
+        'I': _KINDS['i'],
+        'B': _KINDS['b'],
+        'P': native.pointer(_KINDS['f']),
+        'Q': native.pointer('i8'),
+    }
     lines = []
     for line in text.split('\n'):
+        line = line.replace('.W(Q', '.p0( Q' if words['Q'] == 'ptr' else '.p0i8( Q')
         line = line.replace('.V(F', f'.v{LANES}f32(F').replace('(F', '( F').replace('F)', 'F )')
-        lines.append(' '.join(words.get(w.rstrip(','), w.rstrip(',')) + ',' * w.endswith(',') for w in line.split(' ')))
+        lines.append(
+            ' '.join(
+                words.get(w.rstrip(','), w.rstrip(',')) + ',' * w.endswith(',')
+                for w in line.split(' ')
+            )
+        )
     return '\n'.join(lines)

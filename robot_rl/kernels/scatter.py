@@ -14,7 +14,9 @@ import torch
 from robot_rl.kernels import native
 
 _TEXT = """
-define void @run(i64 %whole, i64 %rows, i64 %num_rows, i64 %ids, i64 %num, i64 %part, i64 %stride) {
+define void @run(
+  i64 %whole, i64 %rows, i64 %num_rows, i64 %ids, i64 %num, i64 %part, i64 %stride
+) {
 entry:
   %none = icmp eq i64 %num, 0
   br i1 %none, label %exit, label %row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from robot_rl.mdp.commands import LissajousGoal
 from robot_rl.spec.robot import Robot

@@ -131,7 +131,8 @@ def test_a_fused_environment_is_the_environment(task_id, noise, monkeypatch):
         env.reset(seed=0)
     fused, plain = envs
     assert isinstance(fused._advance, Fused)
-    actions = 0.3 * torch.randn(50, 37, task.action_size, generator=torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(1)
+    actions = 0.3 * torch.randn(50, 37, task.action_size, generator=generator)
     running = torch.ones(37, dtype=torch.bool)
     _copy_state(fused, plain)
     for action in actions:
