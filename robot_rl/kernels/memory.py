@@ -13,8 +13,25 @@ import numpy as np
 import torch
 
 _KEPT = 4
-_UNUSED = 3
-"""References to an array of the list: the list's, the loop's and that of the question itself."""
+
+
+def _first_unused(blocks: list[np.ndarray], limit: int) -> np.ndarray | None:
+    """Return the first block with at most `limit` references, counted from in here."""
+    for block in blocks:
+        if sys.getrefcount(block) <= limit:
+            return block
+    return None
+
+
+def _count_of_unused() -> int:
+    """Count of a block that only its list holds; versions of Python count differently."""
+    limit = 1
+    while _first_unused([np.empty(1)], limit) is None:
+        limit += 1
+    return limit
+
+
+_UNUSED = _count_of_unused()
 
 
 class Recycler:
@@ -32,10 +49,8 @@ class Recycler:
 
     def take(self) -> torch.Tensor:
         """Return a block (rows, columns) that no tensor shows, with anything in it."""
-        for block in self._blocks:
-            if sys.getrefcount(block) == _UNUSED:
-                break
-        else:
+        block = _first_unused(self._blocks, _UNUSED)
+        if block is None:
             block = _aligned(self._shape)
             # What somebody holds on to for long is his, and forgotten here.
             self._blocks = [*self._blocks[1 - _KEPT :], block]

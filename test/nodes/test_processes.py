@@ -41,7 +41,7 @@ def test_errors_are_one_clear_message_and_exit_code_2(nodes, text, tmp_path):
         (nodes.start('recorder_node'), "needs the parameters 'path'"),
     ]
     for process, words in cases:
-        assert process.wait(30) == 2, text(process)
+        assert process.wait(90) == 2, text(process)  # a dozen at once, on busy machines
         assert words in text(process)
         assert 'Traceback' not in text(process)
         # rclpy's own line about a file it cannot read comes before ours.
@@ -49,10 +49,15 @@ def test_errors_are_one_clear_message_and_exit_code_2(nodes, text, tmp_path):
     assert taken.read_text() == 'precious'
 
 
+def so_far(path):
+    """Messages in a recording that is being written; at first it may not have its header."""
+    return list(read(path)) if path.exists() and path.stat().st_size >= 8 else []
+
+
 def test_a_killed_recorder_leaves_everything_but_the_last_second(nodes, peer, tmp_path):
     path = tmp_path / 'flight.mcap'
     recorder = nodes.start('recorder_node', path=path, topics="['odom', '/goal', 'never_there']")
-    nodes.until(lambda: path.exists() and len(list(read(path))) > 10)
+    nodes.until(lambda: len(so_far(path)) > 10)
     time.sleep(1.5)
     recorder.send_signal(signal.SIGKILL)
     moment = time.time()
@@ -74,7 +79,7 @@ def test_a_recorder_finishes_its_file_when_asked_to_end(nodes, peer, tmp_path):
 
     path = tmp_path / 'flight.mcap'
     recorder = nodes.start('recorder_node', path=path, topics='[odom]')
-    nodes.until(lambda: path.exists() and len(list(read(path))) > 50)
+    nodes.until(lambda: len(so_far(path)) > 50)
     recorder.send_signal(signal.SIGINT)
     assert recorder.wait(60) == 0
     with path.open('rb') as stream:
