@@ -74,8 +74,10 @@ def view(tensors: Sequence[torch.Tensor]) -> torch.Tensor | None:
     at, total, row = start, 0, first.element_size() * stride[1]
     if stride[0] != 1:
         return None
+    storage = first.untyped_storage().data_ptr()
     for tensor in tensors:
-        if tensor.data_ptr() != at or tensor.stride() != stride:
+        same = tensor.untyped_storage().data_ptr() == storage and tensor.stride() == stride
+        if not same or tensor.data_ptr() != at:
             return None
         size = tensor.shape[1]
         total += size
