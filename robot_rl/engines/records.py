@@ -83,7 +83,6 @@ class Records:
         self, fields: Fields, kind: str, values: Mapping[str, torch.Tensor], env_ids: torch.Tensor
     ) -> None:
         """Write named values, each (len(env_ids), size). Raises SpecError for an unknown name."""
-        self._check(env_ids)
         places = [
             self._field(fields, kind, name, value.shape[-1]) for name, value in values.items()
         ]
@@ -119,7 +118,8 @@ class Records:
         return torch.tensor(fields, device=self.data.device) * launch.LANES
 
     def _columns(self, env_ids: torch.Tensor) -> torch.Tensor:
-        """Offset of each environment's first field."""
+        """Offset of each environment's first field. Raises IndexError if there is none."""
+        self._check(env_ids)
         inner = self.kernel.FIELDS - 1
         return env_ids + (env_ids // launch.LANES) * (inner * launch.LANES)
 

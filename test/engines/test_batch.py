@@ -150,3 +150,15 @@ def test_physics_steps_fill_a_control_period(control_dt, longest, expected):
 def test_a_time_step_must_be_positive():
     with pytest.raises(SpecError, match='positive'):
         physics_step(0.0, 0.01)
+
+
+@pytest.mark.parametrize('bad', [-1, 5, 16, 1000])
+def test_an_environment_that_is_not_there_is_refused(make_engine, bad):
+    engine = make_engine('analytic', 'motors', 5)
+    state = {name: value[:1] for name, value in engine.signals().items()}
+    ids = torch.tensor([bad])
+    with pytest.raises(IndexError):
+        engine.reset(ids, state)
+    if bad >= 0:
+        with pytest.raises(IndexError):
+            engine.signals(ids)
