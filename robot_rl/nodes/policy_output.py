@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
@@ -15,6 +17,13 @@ from robot_rl.nodes.messages import set_stamp
 from robot_rl.nodes.setpoints import codec
 from robot_rl.nodes.stamped_bytes import StampedBytes
 from robot_rl.spec.robot import Robot, Setpoint
+
+LAST_REPEATS = 5
+"""How often the last setpoint is sent when the process ends early."""
+LAST_PERIOD_S = 0.02
+"""[s] between these."""
+ACKNOWLEDGED_S = 0.5
+"""[s] that a reliable listener gets to confirm the last one."""
 
 
 class Output:
@@ -65,8 +74,16 @@ class Output:
         self._publisher.publish(self._message)
 
     def publish_last_stage(self, ros_time: float) -> None:
-        """Send the last stage of the safe action."""
-        self.publish(np.array(self.setpoint.safe[-1].setpoint), ros_time)
+        """Send the last stage of the safe action, several times: nothing comes after it.
+
+        A single message is lost to a listener that is best effort and busy, or with the shared
+        memory of a process that ends; the robot would then keep the setpoint before it.
+        """
+        last = np.array(self.setpoint.safe[-1].setpoint)
+        for repeat in range(LAST_REPEATS):
+            self.publish(last, ros_time + repeat * LAST_PERIOD_S)
+            time.sleep(LAST_PERIOD_S)
+        self._publisher.wait_for_all_acked(Duration(seconds=ACKNOWLEDGED_S))
 
     def others(self) -> list[str]:
         """Nodes, beside this one, that publish on the topic."""

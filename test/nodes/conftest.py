@@ -183,7 +183,9 @@ class Peer:
         self.stamp_offset = 0.0
         self.change = lambda message: None
         """Called on the odometry before it is sent."""
-        self.last_odom = 0.0
+        self.last_odom = self.last_good = 0.0
+        """time.time() of the last odometry sent, and of the last before a fault."""
+        self._fault: Callable[[Peer], None] | None = None
         self._pacer = Pacer(1.0 / rate_hz)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -201,9 +203,25 @@ class Peer:
         asked to do better."""
         return self._pacer.missed * self._pacer.dt
 
+    def node_stalled_s(self, since: float, until: float) -> float:
+        """[s] for which the machine has not let the node run: its setpoints have gaps then."""
+        stamps = [stamp for stamp, _ in list(self.setpoints) if since - DT <= stamp <= until]
+        return float(sum(gap - DT for gap in np.diff(stamps) if gap > 1.5 * DT))
+
+    def break_with(self, fault: Callable[[Peer], None]) -> float:
+        """From the next message on, `fault` holds; returns when the last good one was sent."""
+        self._fault = fault
+        while self._fault is not None:
+            time.sleep(0.001)
+        return self.last_good
+
     def _publish(self) -> None:
         from robot_rl.nodes.messages import set_stamp
 
+        if self._fault is not None:
+            self.last_good = self.last_odom
+            self._fault(self)
+            self._fault = None
         now = time.time()
         if self.send_odom:
             self._encoders['nav_msgs/msg/Odometry'](self.odom, self.robot, self.signals)

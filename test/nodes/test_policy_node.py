@@ -106,11 +106,11 @@ def no_stamp(peer):
     ids=lambda value: getattr(value, '__name__', None),
 )
 def test_a_bad_input_leads_to_the_safe_action_in_time(nodes, peer, flying, fault, words, delay):
-    good, stalled = peer.last_odom, peer.stalled_s
-    fault(peer)
+    stalled = peer.stalled_s
+    good = peer.break_with(fault)
     moment, _ = safe_after(nodes, peer, good)
-    # One period more for the message that may have been on its way, and a busy test machine.
-    assert moment - good <= delay + 3 * DT + 2 * DT + peer.stalled_s - stalled
+    slack = peer.stalled_s - stalled + peer.node_stalled_s(good, moment)
+    assert moment - good <= delay + 3 * DT + slack
     nodes.until(lambda: peer.said(words))
 
 
