@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot
-from robot_rl.spec.signal import Signal, signal
+from robot_rl.spec.signal import Signal
 
 FUTURE_S = 0.5
 """[s] how far a stamp may lie ahead of the last control period; clocks differ by less."""
@@ -191,5 +191,5 @@ def needed_signals(robot: Robot, policy_signals: Sequence[Signal]) -> list[Signa
                 f'Robot {robot.name!r} limits its tilt or position but no topic supplies '
                 f'{name!r}: the limit could never act. Add the topic or remove the limit.'
             )
-        needed.append(signal(name))
+        needed.append(robot.signal(name))
     return needed

@@ -8,17 +8,30 @@ import torch
 
 from robot_rl.engines.engine import physics_step
 from robot_rl.engines.records import Records, kernel_of
+from robot_rl.errors import SpecError
 from robot_rl.kernels import launch
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.terrain import Terrain
 
 
 class AnalyticEngine:
     """The kernel of `robot.model` over `num_envs` records."""
 
     def __init__(
-        self, robot: Robot, level: str, num_envs: int, control_dt: float, device: str = 'cpu'
+        self,
+        robot: Robot,
+        level: str,
+        num_envs: int,
+        control_dt: float,
+        device: str = 'cpu',
+        terrain: Terrain | None = None,
     ) -> None:
-        """Allocate records at the robot's nominal parameters; `device` is 'cpu' or 'cuda'."""
+        """Allocate records at the robot's nominal parameters; `device` is 'cpu' or 'cuda'.
+
+        Raises SpecError for a `terrain`: these dynamics know no ground.
+        """
+        if terrain is not None:
+            raise SpecError('The analytic engine has no terrain; choose another engine.')
         self.robot = robot
         self.num_envs = num_envs
         self.device = torch.device(device)
@@ -47,6 +60,11 @@ class AnalyticEngine:
     def signals(self, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         """See Engine.signals."""
         return self._records.read(self._kernel.SIGNALS, env_ids)
+
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """See Engine.simulated."""
+        return tuple(self._kernel.PARAMETERS)
 
     def contacts(self) -> torch.Tensor:
         """Nothing to touch: always False."""

@@ -18,7 +18,10 @@ from robot_rl.spec.robot import Robot
 
 @runtime_checkable
 class Engine(Protocol):
-    """A batched simulator of one robot at one setpoint level."""
+    """A batched simulator of one robot at one setpoint level.
+
+    Made by `factory(robot, level, num_envs, control_dt, device='cpu', terrain=None)`.
+    """
 
     robot: Robot
     num_envs: int
@@ -43,6 +46,11 @@ class Engine(Protocol):
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
         """Set physical parameters of `env_ids`, each (len(env_ids), size) in SI units."""
+        ...
+
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """Parameters of the robot that this engine simulates; others change nothing here."""
         ...
 
     def contacts(self) -> torch.Tensor:

@@ -48,6 +48,7 @@ class Functions:
     def first(self, _num: int, signals: Group, goals: Group) -> tuple[Group, Group, Group, Group]:
         """State, measurements, observation and what stays, at the start of an episode."""
         signals = {**signals, **self._commands.signals(goals)}
+        signals |= self._perceive(signals, goals)
         drawn = dict(goals)
         measured = signals
         if self._sensors:
@@ -68,12 +69,14 @@ class Functions:
     ) -> tuple[Group, Group, Group, Group, Group]:
         """What the engine's `signals` after an action lead to.
 
-        Returns the next state, measurements and observation, the commands, and 'reward' and
-        'terminated'. `fixed` are what the environments drew at their reset.
+        Returns the next state, measurements and observation, the commands with what is perceived,
+        and 'reward' and 'terminated'. `fixed` are what the environments drew at their reset.
         """
         task, acted = self._task, action['action']
         moved = self._commands.step(state)
-        asked = self._commands.signals({**state, **fixed, **moved})
+        drawn = {**state, **fixed, **moved}
+        asked = self._commands.signals(drawn)
+        asked |= self._perceive({**signals, **asked}, drawn)
         signals = {**signals, **asked}
         step = Step(signals, acted, state['last_action'])
         reward = task.rewards[0].weight * task.rewards[0].function(step)
@@ -91,6 +94,10 @@ class Functions:
         following = {name: changed[name] for name in state}
         outcome = {'reward': reward.unsqueeze(1), 'terminated': terminated.unsqueeze(1)}
         return following, now, self._observe(signals, now, memory), asked, outcome
+
+    def _perceive(self, signals: Group, drawn: Group) -> Group:
+        """What the world of the task adds to the true signals."""
+        return self._task.perceive(signals, drawn) if self._task.perceive else {}
 
     def _inputs(self, signals: Mapping[str, torch.Tensor]) -> Group:
         """Measurements and commands that the policy sees."""

@@ -55,11 +55,13 @@ class VectorEnv:
     ) -> None:
         """Build engine, commands and sensors; call `reset` before the first `step`.
 
-        `fused` compiles the task for the CPU, see fuse.py; without it, and on a GPU, torch runs
-        one operation after another.
+        `fused` compiles the task for the CPU, see fuse.py; without it, on a GPU, and for a task
+        that perceives a world, torch runs one operation after another.
         """
         self.task, self.num_envs, self.device = task, num_envs, torch.device(device)
-        self.engine = make_engine(task.robot, task.level, num_envs, task.control_dt, device)
+        self.engine = make_engine(
+            task.robot, task.level, num_envs, task.control_dt, device, task.terrain
+        )
         self.generator = torch.Generator(self.device).manual_seed(seed)
         sampler = ParameterSampler(task.robot, spreads, self.device) if spreads else None
         sensors = (
@@ -72,7 +74,7 @@ class VectorEnv:
         functions = Functions(task, sampler, sensors, self.generator, self.device)
         self._draw, self._first, self._advance = functions.draw, functions.first, functions.step
         self._act = functions.act
-        if fused and self.device.type == 'cpu':
+        if fused and task.perceive is None and self.device.type == 'cpu':
             self._fuse(functions)
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         nominal = {

@@ -217,11 +217,11 @@ def _decode(robot: Robot, level: str, record: Path, start: float) -> dict[str, A
 
     from robot_rl.nodes.messages import DECODERS, message_type, stamp_of
     from robot_rl.nodes.setpoints import codec
-    from robot_rl.spec.signal import VOCABULARY
 
     setpoint = robot.setpoint(level)
     goal = robot.topic('goal_pos_w').name
-    arrays = {name: np.zeros(signal.size) for name, signal in VOCABULARY.items()}
+    names = (*DECODERS['nav_msgs/msg/Odometry'].signals, *robot.topic('goal_pos_w').signals)
+    arrays = {name: np.zeros(robot.signal(name).size) for name in names}
     values = np.zeros(setpoint.size)
     columns = {
         GROUND_TRUTH: (arrays['base_pos_w'], arrays['base_quat_w']),

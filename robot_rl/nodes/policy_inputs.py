@@ -18,7 +18,6 @@ from robot_rl.nodes.parameters import Parameters
 from robot_rl.nodes.qos import Quality, profile
 from robot_rl.nodes.subscriptions import TakenByHand
 from robot_rl.spec.robot import Robot, Topic
-from robot_rl.spec.signal import VOCABULARY
 
 RATE_TOLERANCE = 0.9
 """A topic must come at this part of the rate that the policy needs: jitter is none of its
@@ -91,7 +90,7 @@ class PolicyInputs:
             )
         qos = profile(route.quality)
         kind = message_type(route.message)
-        arrays = {name: np.zeros(VOCABULARY[name].size) for name in reader.signals}
+        arrays = {name: np.zeros(self._robot.signal(name).size) for name in reader.signals}
         subscription = self._hand.subscribe(
             self._node, kind, route.name, qos, raw=reader.parse is not None
         )

@@ -165,6 +165,13 @@ def robot() -> Robot:
                 max_age_s=math.inf,
             ),
         ),
+        rest={
+            'base_pos_w': (0.0, 0.0, 1.0),
+            'base_quat_w': (1.0, 0.0, 0.0, 0.0),
+            'base_lin_vel_b': (0.0, 0.0, 0.0),
+            'base_ang_vel_b': (0.0, 0.0, 0.0),
+            'rotor_speed': (HOVER_ROTOR_SPEED,) * 4,  # a flight starts in the air
+        },
         limits=Limits(
             tilt=math.radians(85.0),
             fence_low=(-3.0, -3.0, -0.1),

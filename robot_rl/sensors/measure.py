@@ -8,7 +8,6 @@ import math
 import torch
 
 from robot_rl.spec.robot import Robot
-from robot_rl.spec.signal import signal
 
 Signals = Mapping[str, torch.Tensor]
 
@@ -32,7 +31,7 @@ class Measurement:
         sensors = [s for s in map(robot.sensor, names) if s is not None]
         self._generator, self._device = generator, device
         self._names = [s.signal for s in sensors]
-        self._sizes = [signal(name).size for name in self._names]
+        self._sizes = [robot.signal(name).size for name in self._names]
         self._noise = self._spread([s.noise_std for s in sensors])
         self._bias_std = self._spread([s.bias_std for s in sensors])
         self._low = self._spread([s.latency_s[0] / control_dt for s in sensors])

@@ -175,9 +175,12 @@ def _setpoint_differences(contract: Contract, setpoint: Setpoint) -> list[str]:
 
 
 def _signal_differences(signal: Signal, robot: Robot, topic: Topic | None) -> list[str]:
-    known = VOCABULARY.get(signal.name)
-    if known is None:
+    if signal.name not in VOCABULARY:
         return [f'Signal {signal.name!r} is unknown to this version.']
+    try:
+        known = robot.signal(signal.name)
+    except SpecError as error:
+        return [str(error)]
     if signal.privileged or known.privileged:
         return [f'Signal {signal.name!r} is privileged: a robot cannot measure it.']
     rows = [('shape', signal.shape, known.shape), ('unit', signal.unit, known.unit)]

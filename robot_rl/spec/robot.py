@@ -7,11 +7,13 @@ A policy file cannot widen any of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import math
 
 from robot_rl.errors import SpecError, UnknownNameError
-from robot_rl.spec.signal import signal
+from robot_rl.spec.drive import JointDrive
+from robot_rl.spec.lidar import Lidar
+from robot_rl.spec.signal import Signal, signal
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Setpoint:
     """ROS type that carries it, for example 'sensor_msgs/msg/JointState'."""
     physics_dt: float
     """[s] longest physics step that resolves the drive's own loop."""
+    drive: JointDrive | None = None
+    """How engines with joints move them at this level; None where the model of the robot has a
+    drive of its own (rotors)."""
 
     def __post_init__(self) -> None:
         """Check that all rows have one length and that neutral and safe lie within the limits."""
@@ -139,13 +144,20 @@ class Robot:
     sensors: tuple[Sensor, ...]
     topics: tuple[Topic, ...]
     limits: Limits = field(default_factory=Limits)
+    fixed_base: bool = False
+    """Whether the base is bolted to the world."""
+    rest: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    """True signals of a robot at rest, from which a simulation starts."""
+    touching: tuple[str, ...] = ()
+    """Links that may touch things: feet, wheels. Any other contact sets the signal 'contact'."""
+    lidar: Lidar | None = None
     base_frame: str = 'base_link'
     world_frame: str = 'odom'
 
     def __post_init__(self) -> None:
         """Reject unknown signals and non-positive masses at import, not in flight."""
         for name in [s.signal for s in self.sensors] + [n for t in self.topics for n in t.signals]:
-            signal(name)
+            self.signal(name)
         for name, parameter in self.parameters.items():
             if parameter.positive and min(parameter.nominal) <= 0.0:
                 raise SpecError(
@@ -158,6 +170,25 @@ class Robot:
         if level not in self.setpoints:
             raise UnknownNameError(f'setpoint level of {self.name}', level, self.setpoints)
         return self.setpoints[level]
+
+    def signal(self, name: str) -> Signal:
+        """A signal of the vocabulary with the shape that it has on this robot.
+
+        Raises:
+            UnknownNameError: No such signal, with a suggestion.
+            SpecError: It has a component for each beam of a lidar, which the robot lacks.
+        """
+        found = signal(name)
+        sizes = {
+            'joint': len(self.joint_names),
+            'beam': self.lidar.beams if self.lidar else 0,
+            'link': len(self.touching),
+        }
+        if found.frame not in sizes:
+            return found
+        if not sizes[found.frame]:
+            raise SpecError(f'Robot {self.name!r} has no {found.frame} for the signal {name!r}.')
+        return replace(found, shape=(sizes[found.frame],))
 
     def sensor(self, name: str) -> Sensor | None:
         """Sensor model of a signal, or None for one that is exact (a command)."""

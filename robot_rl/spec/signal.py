@@ -3,6 +3,9 @@
 A `Signal` fixes what a number means (shape, unit, frame, plausible range) once. Frames follow
 REP-103 and REP-105; a suffix `_w` means the world (odom) frame, `_b` the body (base_link) frame.
 Quaternions are wxyz and rotate from the body to the world.
+
+Those in the frame 'joint', 'beam' or 'link' have one component for each joint, lidar beam or link
+that may touch things: how many is for the robot to say (`Robot.signal`).
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ class Signal:
     unit: str
     """SI unit, '1' for dimensionless."""
     frame: str
-    """Frame the components are expressed in: 'world', 'body', 'joint' or 'none'."""
+    """Frame of the components: 'world', 'body', 'joint', 'beam', 'link' or 'none'"""
     low: float
     """Smallest plausible value of any component."""
     high: float
@@ -59,12 +62,21 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('goal_pos_w', 3, 'm', 'world', 1e3, 'position asked for'),
         _signal('goal_lin_vel_w', 3, 'm/s', 'world', 20.0, 'velocity asked for'),
         _signal('goal_lin_acc_w', 3, 'm/s^2', 'world', 50.0, 'acceleration asked for'),
-        _signal('rotor_speed', 4, 'rad/s', 'joint', 1e4, 'rotor speeds in joint order', True),
+        _signal('goal_quat_w', 4, '1', 'world', 1.01, 'attitude wxyz asked for'),
+        _signal('goal_lin_vel_b', 3, 'm/s', 'body', 20.0, 'velocity asked for'),
+        _signal('goal_ang_vel_b', 3, 'rad/s', 'body', 20.0, 'angular velocity asked for'),
+        _signal('joint_pos', 1, 'rad', 'joint', 1e3, 'joint positions; metres where they slide'),
+        _signal('joint_vel', 1, 'rad/s', 'joint', 1e3, 'joint velocities; m/s where they slide'),
+        _signal('joint_effort', 1, 'N m', 'joint', 1e4, 'efforts of the drives', True),
+        _signal('scan', 1, 'm', 'beam', 1e3, 'lidar ranges, counter-clockwise'),
+        _signal('contact', 1, '1', 'none', 2.0, 'touches what it must not: 1, else 0', True),
+        _signal('touch', 1, '1', 'link', 2.0, 'feet or wheels on something: 1, else 0', True),
+        _signal('rotor_speed', 1, 'rad/s', 'joint', 1e4, 'rotor speeds in joint order', True),
         _signal('external_force_w', 3, 'N', 'world', 1e3, 'disturbing force', True),
         _signal('external_torque_b', 3, 'N m', 'body', 1e3, 'disturbing torque', True),
     ]
 )
-"""Every signal the project knows, by name."""
+"""Every signal the project knows, by name; one component stands for all joints, beams or links."""
 
 
 def signal(name: str) -> Signal:

@@ -12,7 +12,8 @@ from typing import Any
 
 from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot, Setpoint
-from robot_rl.spec.signal import Signal, signal
+from robot_rl.spec.signal import Signal
+from robot_rl.spec.terrain import Terrain
 
 Tensor = Any
 """A torch tensor; the batch is its first axis."""
@@ -85,6 +86,11 @@ class Task:
     control_dt: float
     """[s] control period."""
     episode_length_s: float
+    perceive: Callable[[Signals, Signals], dict[str, Tensor]] | None = None
+    """(true signals, what the environments drew at reset) -> more true signals, such as the scan
+    of a world that no engine knows of."""
+    terrain: Terrain | None = None
+    """The ground; a plane where there is none."""
     training: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of the learner that differ from its defaults."""
 
@@ -92,7 +98,7 @@ class Task:
         """Check the declaration against the robot's."""
         self.robot.setpoint(self.level)
         for name in self.signal_names:
-            if signal(name).privileged:
+            if self.robot.signal(name).privileged:
                 raise SpecError(
                     f'Task {self.name!r}: {name!r} is privileged, a robot cannot measure it.'
                 )
@@ -106,7 +112,7 @@ class Task:
     @property
     def signals(self) -> tuple[Signal, ...]:
         """Inputs of the deployed policy."""
-        return tuple(signal(name) for name in self.signal_names)
+        return tuple(self.robot.signal(name) for name in self.signal_names)
 
     @property
     def setpoint(self) -> Setpoint:

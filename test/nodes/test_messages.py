@@ -18,7 +18,6 @@ from robot_rl.nodes.messages import (
 )
 from robot_rl.nodes.setpoints import CODECS, codec, enu_to_ned, flu_to_frd
 from robot_rl.spec import registry
-from robot_rl.spec.signal import VOCABULARY
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('ros')]
 
@@ -31,15 +30,23 @@ def robot():
     return registry.robot('crazyflie')
 
 
+def every_signal():
+    return [
+        (name, registry.robot('crazyflie').signal(name))
+        for t in registry.robot('crazyflie').topics
+        for name in t.signals
+    ]
+
+
 def signals(seed=0):
     rng = np.random.default_rng(seed)
-    values = {name: rng.normal(size=signal.size) for name, signal in VOCABULARY.items()}
+    values = {name: rng.normal(size=signal.size) for name, signal in every_signal()}
     values['base_quat_w'] /= np.linalg.norm(values['base_quat_w'])
     return values
 
 
 def empty():
-    return {name: np.full(signal.size, np.nan) for name, signal in VOCABULARY.items()}
+    return {name: np.full(signal.size, np.nan) for name, signal in every_signal()}
 
 
 def parse(name, message, robot, out):

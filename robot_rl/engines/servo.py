@@ -1,0 +1,89 @@
+"""Joint drives over a batch: setpoint to targets to efforts, the same for every engine.
+
+See spec.drive.JointDrive for the law. All arrays are NumPy float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+import torch
+
+from robot_rl.errors import SpecError
+from robot_rl.spec.drive import JointDrive
+from robot_rl.spec.robot import Robot
+
+Array = NDArray[np.float64]
+PER_JOINT = ('joint_stiffness', 'joint_damping', 'joint_effort_limit', 'joint_velocity_limit')
+
+
+class ServoDrive:
+    """The joint drives of `num_envs` robots at one setpoint level."""
+
+    def __init__(
+        self, robot: Robot, drive: JointDrive, num_envs: int, control_dt: float, physics_dt: float
+    ) -> None:
+        """Start at nominal parameters.
+
+        Raises SpecError for a robot that lacks one of them, or has not one value for each joint.
+        """
+        self._drive, self._control_dt, self._dt = drive, control_dt, physics_dt
+        size = len(robot.joint_names)
+        self._parameters: dict[str, Array] = {}
+        for name, wanted in (*((name, size) for name in PER_JOINT), ('command_delay', 1)):
+            if name not in robot.parameters:
+                raise SpecError(f'Robot {robot.name!r} has a joint drive but no {name!r}.')
+            nominal = robot.parameters[name].nominal
+            if len(nominal) != wanted:
+                raise SpecError(
+                    f'Robot {robot.name!r}: {name!r} needs {wanted} values, got {len(nominal)}.'
+                )
+            self._parameters[name] = np.tile(nominal, (num_envs, 1))
+        self.names = tuple(self._parameters)
+        """Parameters that `randomize` takes."""
+        self._now = np.zeros((3, num_envs, size))
+        self._before = np.zeros((3, num_envs, size))
+        self._age = 0.0
+
+    def reset(self, env_ids: NDArray[np.int64], position: Array) -> None:
+        """Hold `position` (len(env_ids), joints) until the first command."""
+        self._now[:, env_ids] = 0.0
+        self._now[0, env_ids] = position
+        self._before[:, env_ids] = self._now[:, env_ids]
+
+    def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
+        """Set those of `parameters` that are the drives'. Raises SpecError for a long delay."""
+        for name in self.names:
+            if name in parameters:
+                self._parameters[name][env_ids.numpy()] = parameters[name].numpy()
+        longest = float(self._parameters['command_delay'].max())
+        if longest > self._control_dt + 1e-9:
+            raise SpecError(
+                f"'command_delay' must be at most the control period of {self._control_dt} s, got "
+                f'{longest} s.'
+            )
+
+    def command(self, setpoint: torch.Tensor) -> None:
+        """Take `setpoint` (num_envs, size) [SI]; each drive hears of it after its delay."""
+        wanted = self._drive.targets(setpoint.double().numpy(), self._now[0], self._control_dt)
+        self._before, self._now = self._now, np.stack(wanted)
+        self._age = 0.0
+
+    def effort(self, position: Array, velocity: Array) -> Array:
+        """Efforts (num_envs, joints) to be held over the next physics step; time moves on."""
+        late = self._age + 1e-9 < self._parameters['command_delay']
+        goal, speed, given = np.where(late, self._before, self._now)
+        self._age += self._dt
+        stiffness, damping, limit, fastest = (self._parameters[name] for name in PER_JOINT)
+        effort = given.copy()
+        if self._drive.stiff:
+            effort += stiffness * (goal - position)
+        if self._drive.damped:
+            effort += damping * (speed - velocity)
+        # Full effort up to the corner and when braking, none beyond the fastest velocity.
+        share, steep = velocity / fastest, limit / (1.0 - self._drive.corner)
+        upper = np.clip(steep * (1.0 - share), 0.0, limit)
+        lower = np.clip(-steep * (1.0 + share), -limit, 0.0)
+        return np.clip(effort, lower, upper, out=effort)
