@@ -6,12 +6,17 @@ It knows no ROS and no clock: the caller feeds messages and ticks, with times in
 one clock (monotonic or ROS). Not for use from two threads at once. See modes.py for what it may
 be doing.
 
+Before and after the policy the robot may have something to do (stand up, sit down): see
+spec/stage.py. A robot that is asked to move and does not does what it declares for that.
+
 What happens when something fails, while the policy drives:
 - a stale, missing or implausible input, or missed deadlines: the robot's safe action starts at
   once. If the inputs are good again for CLEAR_TICKS periods within `Limits.recovery_s`, the
   policy resumes; else FAULT.
 - tilt, fence, a policy output that is not finite, a clock that runs backwards: FAULT at once.
 - FAULT is latched: the safe action runs to its last stage and holds there until `reset`.
+While the robot starts, any of these is a FAULT; while it stops in its own way, those that do not
+pass are.
 
 While a human drives, stale inputs are reported but do not stop them (they may be why the human
 took over); tilt and fence do, and so does silence of the human's own commands.
@@ -30,10 +35,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.deploy.conduct import STAGED, Conduct
 from robot_rl.deploy.diagnosis import Finding, diagnose
 from robot_rl.deploy.drift import Drift, Window
-from robot_rl.deploy.limits import Failure, InputLimits, SafeAction, SetpointLimits
-from robot_rl.deploy.modes import SAFE_MODES, Event, Mode, next_mode
+from robot_rl.deploy.limits import Failure, InputLimits, SetpointLimits
+from robot_rl.deploy.modes import Event, Mode, next_mode
 from robot_rl.deploy.policy import Policy
 from robot_rl.deploy.takeover import Takeover
 from robot_rl.deploy.timing import TickMeter
@@ -53,12 +59,14 @@ DIAGNOSIS_S = 4.0
 class Command:
     """What the robot is told this period. One object, overwritten at each tick."""
 
-    __slots__ = ('mode', 'publish', 'reason', 'setpoint')
+    __slots__ = ('mode', 'publish', 'reason', 'setpoint', 'stiffness')
 
     def __init__(self, size: int) -> None:
         """Start idle."""
         self.setpoint: NDArray[np.float64] = np.zeros(size)
         """(size,) SI values in the order of the robot's setpoint fields."""
+        self.stiffness = 1.0
+        """Part of the drives' own stiffness, for messages that carry gains; 0 damps."""
         self.mode = Mode.IDLE
         self.reason = ''
         """Why the robot is not doing what was asked; '' if it is."""
@@ -76,7 +84,7 @@ class Controller:
         self.robot, self.policy = robot, policy
         self._setpoint = setpoint = robot.setpoint(contract.level)
         self.command = Command(setpoint.size)
-        self.inputs = Inputs(robot, needed_signals(robot, contract.signals))
+        self.inputs = Inputs(robot, needed_signals(robot, contract.signals, setpoint))
         self._input_limits = InputLimits(robot, self.inputs)
         self._setpoint_limits = SetpointLimits(
             setpoint, contract.setpoint_low, contract.setpoint_high, contract.control_dt
@@ -84,8 +92,12 @@ class Controller:
         self._feeds = tuple(
             (policy.inputs[s.name], self.inputs.sources[s.name].view) for s in contract.signals
         )
-        self._safe = SafeAction(setpoint.safe)
-        self._recovery_s = min(robot.limits.recovery_s, self._safe.first_stage_s)
+        views = {name: source.view for name, source in self.inputs.sources.items()}
+        self._conduct = conduct = Conduct(setpoint, views)
+        self._recovery_s = min(robot.limits.recovery_s, conduct.safe.first_stage_s)
+        self._joints: list[int] = []
+        if setpoint.follows_joints:
+            self._joints = [robot.joint_names.index(name) for name in setpoint.fields]
         self._takeover = Takeover(setpoint.size, robot.limits.takeover_age_s)
         self.meter = TickMeter(contract.control_dt)
         self.drift = Drift(contract)
@@ -101,11 +113,13 @@ class Controller:
         self._recoveries = [-math.inf] * MAX_RECOVERIES
         self._num_recoveries = 0
         self._act: dict[Mode, Callable[[float], None]] = {
+            Mode.STARTING: self._starting,
             Mode.ACTIVE: self._active,
             Mode.TAKEOVER: self._human,
             Mode.RECOVERY: self._recovery,
+            Mode.UNSTICK: self._unstick,
             Mode.STOPPING: self._stopping,
-            Mode.FAULT: self._send_safe,
+            Mode.FAULT: self._send_stage,
         }
 
     @property
@@ -134,8 +148,9 @@ class Controller:
 
         Args:
             now: [s] time on the clock of the stamps.
-            start: (size,) setpoint that the robot follows now, from which a limited slew starts (a
-                position-controlled arm needs it); neutral if not given.
+            start: (size,) setpoint that the robot follows now, from which a limited slew starts;
+                if not given, where its joints are, or neutral for a level that asks for no
+                positions.
         """
         if self.mode is not Mode.READY:
             if not self.reason:
@@ -150,15 +165,22 @@ class Controller:
         if problems:
             self.command.reason = 'not activated: ' + '; '.join(problems)
             return False
-        self.command.setpoint[:] = self._setpoint.neutral if start is None else start
+        self.command.setpoint[:] = self._present() if start is None else start
         self.policy.reset()
         self.meter.restart()
         self.drift.clear()
         self._window.clear()
         self._measured_at = -math.inf
         self._now, self._engaged = now, True
-        self._enter(Event.ACTIVATE, '')
+        self._enter(Event.ACTIVATE if self._conduct.start is None else Event.START, '')
         return True
+
+    def _present(self) -> NDArray[np.float64]:
+        """Setpoint (size,) that leaves the robot as it is."""
+        if not self._joints:
+            return np.array(self._setpoint.neutral)
+        measured = self.inputs.sources['joint_pos'].view[self._joints]
+        return np.minimum(np.maximum(measured, self._setpoint.low), self._setpoint.high)
 
     def deactivate(self, now: float, reason: str = 'asked to stop') -> None:
         """Stop: run the safe action to its end, then READY. Keep ticking until then."""
@@ -221,7 +243,8 @@ class Controller:
         self._now = now
         act = self._act.get(self.command.mode)
         if act is not None:
-            self._safe.elapsed += max(0.0, meter.gap)
+            self._conduct.now.elapsed += max(0.0, meter.gap)
+            self.command.stiffness = 1.0
             act(now)
         self.command.publish = self._engaged
         meter.end()
@@ -282,7 +305,31 @@ class Controller:
             self.command.reason = ''  # a refused request was an answer, not a state
         if failure is not None:
             self._disturb(failure, now)
-            self._send_safe(now)
+            self._send_stage(now)
+        elif stuck := self._conduct.stuck(self.command.setpoint, self.meter.gap):
+            self._enter(Event.STUCK, stuck)
+
+    def _starting(self, now: float) -> None:
+        failure = self._check(now)
+        if failure is not None:
+            self._enter(Event.FAILED, f'while starting: {failure.text}')
+        elif self._conduct.now.finished:
+            self.policy.reset()
+            self._enter(Event.STARTED, '')
+            self._active(now)
+            return
+        self._send_stage(now)
+
+    def _unstick(self, now: float) -> None:
+        failure = self._check(now)
+        if failure is not None:
+            self._disturb(failure, now)
+        elif self._conduct.now.finished:
+            self.policy.reset()
+            self._enter(Event.CLEARED, '')
+            self._active(now)
+            return
+        self._send_stage(now)
 
     def _disturb(self, failure: Failure, now: float) -> None:
         """Enter RECOVERY, or FAULT for what does not pass or happens too often."""
@@ -308,42 +355,47 @@ class Controller:
             self._enter(Event.CLEARED, '')
             self._active(now)
             return
-        if self._safe.elapsed >= self._recovery_s:
+        if self._conduct.safe.elapsed >= self._recovery_s:
             self._enter(Event.FAILED, f'{self.reason}; not cleared within {self._recovery_s:g} s')
-        self._send_safe(now)
+        self._send_stage(now)
 
     def _human(self, now: float) -> None:
         failure = self._check(now)
         if failure is not None and not failure.transient:
             self._enter(Event.FAILED, failure.text)
-            self._send_safe(now)
+            self._send_stage(now)
             return
         silence = self._takeover.problem(now)
         if silence is not None:
             self._enter(Event.STOP, silence.text)
-            self._send_safe(now)
+            self._send_stage(now)
             return
         self.command.reason = failure.text if failure else ''
         self._takeover.step(now)
         self._setpoint_limits.apply(self._takeover.target, self.command.setpoint)
 
     def _stopping(self, now: float) -> None:
-        if self._safe.finished or not self._engaged:
+        if self._conduct.now.finished or not self._engaged:
             self._enter(Event.STOPPED, self.reason)
             return
-        self._send_safe(now)
+        if not self._conduct.safely:  # sitting down needs a robot that is upright
+            failure = self._check(now)
+            if failure is not None and not failure.transient:
+                self._enter(Event.FAILED, f'while stopping: {failure.text}')
+        self._send_stage(now)
 
-    def _send_safe(self, now: float) -> None:
+    def _send_stage(self, now: float) -> None:
         self.inputs.check(now)  # messages that come meanwhile are judged by today's clock
-        self._safe.write(self.command.setpoint)
+        stages = self._conduct.now
+        stages.write(self.command.setpoint)
+        self.command.stiffness = stages.stiffness
 
     def _enter(self, event: Event, reason: str) -> None:
         """Follow the table; the reason changes only with the mode, so the first cause stays."""
         before, after = self.mode, next_mode(self.mode, event)
         if after is before:
             return
-        if after in SAFE_MODES and before not in SAFE_MODES:
-            self._safe.start()
+        self._conduct.enter(before, after)
         if after in (Mode.READY, Mode.IDLE):
             self._engaged = False
         self.command.mode, self.command.reason = after, reason
@@ -354,7 +406,7 @@ class Controller:
         return {
             'mode': self.mode.value,
             'reason': self.reason,
-            'safe_stage': self._safe.name if self.mode in SAFE_MODES else '',
+            'stage': self._conduct.now.name if self.mode in STAGED else '',
             'ticks': meter.ticks,
             'rate_hz': 1.0 / meter.period.statistics()['mean'] if meter.period.count else 0.0,
             'missed_deadlines': meter.missed,

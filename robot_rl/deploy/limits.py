@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.deploy.watchdog import Inputs, Source
-from robot_rl.spec.robot import Robot, SafeStage, Setpoint
+from robot_rl.spec.robot import Robot, Setpoint
 
 QUATERNION_TOLERANCE = 0.02
 """How far from one the norm of an attitude may be."""
-FINAL_STAGE_S = 0.5
-"""[s] how long the last stage of a safe action is published before a stop counts as done."""
 _AT_LIMIT = 1.0 - 1e-6  # float32 rounding inside the policy must not hide that it sits on a limit
 
 
@@ -48,6 +46,17 @@ class InputLimits:
         self._position = inputs.sources.get('base_pos_w')
         self._tilt, self._cos_tilt = robot.limits.tilt, math.cos(min(robot.limits.tilt, math.pi))
         self._low, self._high = robot.limits.fence_low, robot.limits.fence_high
+        self._joint_names = robot.joint_names
+        self._joint_scratch = np.zeros(len(robot.joint_names))
+        self._joint_over = np.zeros(len(robot.joint_names), dtype=bool)
+        self._joint_limits = tuple(
+            (inputs.sources[name], np.array(values), unit)
+            for name, values, unit in (
+                ('joint_vel', robot.limits.joint_speed, 'rad/s'),
+                ('joint_effort', robot.limits.joint_effort, 'N m'),
+            )
+            if values
+        )
 
     def check(self) -> Failure | None:
         """First limit that the newest values break, or None."""
@@ -69,7 +78,7 @@ class InputLimits:
                 upright = 1.0 - 2.0 * (x * x + y * y) / (norm * norm)
                 if upright < self._cos_tilt:
                     return self._tilted(upright)
-        return self._outside()
+        return self._outside() or self._joints()
 
     def _implausible(self) -> Failure:
         index = int(np.argmin(self._plausible))
@@ -95,6 +104,19 @@ class InputLimits:
             if not low <= value <= high:
                 where = f'{_name(self._position)} is {value:.3f} m along {"xyz"[axis]}'
                 return Failure(f'{where}, outside the fence [{low:g}, {high:g}] m', False)
+        return None
+
+    def _joints(self) -> Failure | None:
+        for source, limits, unit in self._joint_limits:
+            np.abs(source.view, out=self._joint_scratch)
+            np.greater(self._joint_scratch, limits, out=self._joint_over)
+            if self._joint_over.any():
+                index = int(np.argmax(self._joint_over))
+                text = (
+                    f'{_name(source)} of {self._joint_names[index]} is '
+                    f'{float(source.view[index]):.2f} {unit}, limit {limits[index]:g}'
+                )
+                return Failure(text, False)
         return None
 
 
@@ -156,47 +178,6 @@ class SetpointLimits:
         """Setpoint field to the fraction of control periods that it sat on a limit."""
         share = self._hits / max(self._counted, 1)
         return dict(zip(self._fields, share.tolist(), strict=True))
-
-
-class SafeAction:
-    """The robot's safe action: stage after stage, then the last one holds."""
-
-    def __init__(self, stages: Sequence[SafeStage]) -> None:
-        """Prepare `stages`."""
-        self._stages = tuple(stages)
-        self._setpoints = tuple(np.array(stage.setpoint) for stage in stages)
-        ends = np.cumsum([stage.duration_s for stage in stages[:-1]])
-        self._ends: list[float] = ends.tolist()
-        self.elapsed = 0.0
-        """[s] since it started."""
-
-    @property
-    def first_stage_s(self) -> float:
-        """[s] how long the first stage lasts; inf where there is only one."""
-        return self._ends[0] if self._ends else math.inf
-
-    @property
-    def index(self) -> int:
-        """Stage it is in."""
-        return sum(self.elapsed >= end for end in self._ends)
-
-    @property
-    def name(self) -> str:
-        """Name of the stage it is in."""
-        return self._stages[self.index].name
-
-    @property
-    def finished(self) -> bool:
-        """Whether the last stage has been held for FINAL_STAGE_S."""
-        return self.elapsed >= (self._ends[-1] if self._ends else 0.0) + FINAL_STAGE_S
-
-    def start(self) -> None:
-        """Begin with the first stage."""
-        self.elapsed = 0.0
-
-    def write(self, out: NDArray[np.float64]) -> None:
-        """Write the setpoint of the stage into `out` (size,)."""
-        np.copyto(out, self._setpoints[self.index])
 
 
 def _name(source: Source) -> str:

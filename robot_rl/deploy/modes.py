@@ -1,8 +1,9 @@
 """What a deployed controller may be doing, and the only ways from one thing to the next.
 
-    IDLE -configure-> READY -activate-> ACTIVE <-> TAKEOVER       running -stop-> STOPPING -> READY
-                                          |                       any but IDLE -failed-> FAULT
-                                          (latched) +-> RECOVERY -> ACTIVE
+    IDLE -configure-> READY -activate-> [STARTING] -> ACTIVE <-> TAKEOVER
+                                                        |  +-> RECOVERY -> ACTIVE   an input failed
+                                                        +----> UNSTICK -> ACTIVE    it cannot move
+    running -stop-> STOPPING -> READY       any but IDLE -failed-> FAULT (latched)
 
 The table is data: a pair that is not in it changes nothing. Guards (is every signal fresh?)
 belong to the controller, which raises an event only when its guard holds.
@@ -20,14 +21,18 @@ class Mode(Enum):
     """No policy checked yet. Publishes nothing."""
     READY = 'ready'
     """The policy fits the robot. Publishes nothing."""
+    STARTING = 'starting'
+    """Publishes what the robot does before the policy drives, such as standing up."""
     ACTIVE = 'active'
     """Publishes the policy's setpoint."""
     TAKEOVER = 'takeover'
     """Publishes a human's setpoint."""
     RECOVERY = 'recovery'
     """An input failed: publishes the safe action; the policy resumes if it clears in time."""
+    UNSTICK = 'unstick'
+    """The robot was asked to move and did not: publishes what it does about that."""
     STOPPING = 'stopping'
-    """Publishes the safe action to its end."""
+    """Publishes what the robot does when asked to stop, to its end."""
     FAULT = 'fault'
     """Publishes the safe action and holds its last stage until a reset."""
 
@@ -37,11 +42,17 @@ class Event(Enum):
 
     CONFIGURE = 'configure'
     CLEANUP = 'cleanup'
+    START = 'start'
+    """Activated, where the robot has something to do first."""
+    STARTED = 'started'
+    """It has done it."""
     ACTIVATE = 'activate'
     TAKE_OVER = 'take over'
     RELEASE = 'release'
     DISTURBED = 'disturbed'
     """A failure that may pass: a stale or implausible input, missed deadlines."""
+    STUCK = 'stuck'
+    """Motion is asked for and there is none."""
     CLEARED = 'cleared'
     """The disturbance has passed."""
     STOP = 'stop'
@@ -59,9 +70,14 @@ SAFE_MODES = frozenset({Mode.RECOVERY, Mode.STOPPING, Mode.FAULT})
 TABLE: dict[tuple[Mode, Event], Mode] = {
     (Mode.IDLE, Event.CONFIGURE): Mode.READY,
     (Mode.READY, Event.CLEANUP): Mode.IDLE,
+    (Mode.READY, Event.START): Mode.STARTING,
     (Mode.READY, Event.ACTIVATE): Mode.ACTIVE,
     (Mode.READY, Event.FAILED): Mode.FAULT,
+    (Mode.STARTING, Event.STARTED): Mode.ACTIVE,
+    (Mode.STARTING, Event.STOP): Mode.STOPPING,
+    (Mode.STARTING, Event.FAILED): Mode.FAULT,
     (Mode.ACTIVE, Event.TAKE_OVER): Mode.TAKEOVER,
+    (Mode.ACTIVE, Event.STUCK): Mode.UNSTICK,
     (Mode.ACTIVE, Event.DISTURBED): Mode.RECOVERY,
     (Mode.ACTIVE, Event.STOP): Mode.STOPPING,
     (Mode.ACTIVE, Event.FAILED): Mode.FAULT,
@@ -71,6 +87,10 @@ TABLE: dict[tuple[Mode, Event], Mode] = {
     (Mode.RECOVERY, Event.CLEARED): Mode.ACTIVE,
     (Mode.RECOVERY, Event.STOP): Mode.STOPPING,
     (Mode.RECOVERY, Event.FAILED): Mode.FAULT,
+    (Mode.UNSTICK, Event.DISTURBED): Mode.RECOVERY,
+    (Mode.UNSTICK, Event.CLEARED): Mode.ACTIVE,
+    (Mode.UNSTICK, Event.STOP): Mode.STOPPING,
+    (Mode.UNSTICK, Event.FAILED): Mode.FAULT,
     (Mode.STOPPING, Event.STOPPED): Mode.READY,
     (Mode.STOPPING, Event.FAILED): Mode.FAULT,
     # A reset finishes the safe action first: the robot may still be on its way down.

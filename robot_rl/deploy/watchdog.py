@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.errors import SpecError
-from robot_rl.spec.robot import Robot
+from robot_rl.spec.robot import Robot, Setpoint
 from robot_rl.spec.signal import Signal
 
 FUTURE_S = 0.5
@@ -172,24 +172,33 @@ class Inputs:
         }
 
 
-def needed_signals(robot: Robot, policy_signals: Sequence[Signal]) -> list[Signal]:
-    """Signals of the policy, then those that the robot's own limits need.
+def needed_signals(
+    robot: Robot, policy_signals: Sequence[Signal], setpoint: Setpoint | None = None
+) -> list[Signal]:
+    """Signals of the policy, then those that the robot's own limits and `setpoint` need.
 
     Raises:
-        SpecError: The robot limits its tilt or position but no topic tells them: it could never
-        act.
+        SpecError: The robot limits its tilt, position or joints but no topic tells them: the limit
+        could never act.
     """
     needed = list(policy_signals)
     limits = robot.limits
     fenced = any(math.isfinite(v) for v in (*limits.fence_low, *limits.fence_high))
     supplied = {name for topic in robot.topics for name in topic.signals}
-    for name, wanted in (('base_quat_w', math.isfinite(limits.tilt)), ('base_pos_w', fenced)):
+    for name, wanted in (
+        ('base_quat_w', math.isfinite(limits.tilt)),
+        ('base_pos_w', fenced),
+        ('joint_vel', bool(limits.joint_speed)),
+        ('joint_effort', bool(limits.joint_effort)),
+        ('joint_pos', setpoint is not None and setpoint.follows_joints),
+        *(((setpoint.stuck.signal, True),) if setpoint and setpoint.stuck else ()),
+    ):
         if not wanted or any(s.name == name for s in needed):
             continue
         if name not in supplied:
             raise SpecError(
-                f'Robot {robot.name!r} limits its tilt or position but no topic supplies '
-                f'{name!r}: the limit could never act. Add the topic or remove the limit.'
+                f'Robot {robot.name!r} limits what no topic supplies: '
+                f'{name!r}. The limit could never act: add the topic or remove the limit.'
             )
         needed.append(robot.signal(name))
     return needed

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import math
 
-from robot_rl.spec.robot import Limits, Parameter, Robot, SafeStage, Sensor, Setpoint, Topic
+from robot_rl.spec.robot import Limits, Parameter, Robot, Sensor, Setpoint, Topic
+from robot_rl.spec.stage import Stage
 
 GRAVITY = 9.81
 MASS = 0.027  # [kg] datasheet; CF_MASS in the firmware is 0.029
@@ -53,8 +54,8 @@ def _motors() -> Setpoint:
         slew=(math.inf,) * 4,
         neutral=(HOVER_ROTOR_SPEED,) * 4,
         safe=(
-            SafeStage('descend', (0.95 * HOVER_ROTOR_SPEED,) * 4, 1.0),
-            SafeStage('motors off', (0.0,) * 4, math.inf),
+            Stage('descend', (0.95 * HOVER_ROTOR_SPEED,) * 4, 1.0),
+            Stage('motors off', (0.0,) * 4, math.inf),
         ),
         topic='rotor_command',
         message='sensor_msgs/msg/JointState',
@@ -73,8 +74,8 @@ def _rates() -> Setpoint:
         slew=(math.inf,) * 4,
         neutral=(MASS * GRAVITY, 0.0, 0.0, 0.0),
         safe=(
-            SafeStage('descend', (0.9 * MASS * GRAVITY, 0.0, 0.0, 0.0), 1.0),
-            SafeStage('motors off', (0.0, 0.0, 0.0, 0.0), math.inf),
+            Stage('descend', (0.9 * MASS * GRAVITY, 0.0, 0.0, 0.0), 1.0),
+            Stage('motors off', (0.0, 0.0, 0.0, 0.0), math.inf),
         ),
         topic='rate_command',
         message='geometry_msgs/msg/TwistStamped',

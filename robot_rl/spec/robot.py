@@ -14,6 +14,7 @@ from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec.drive import JointDrive
 from robot_rl.spec.lidar import Lidar
 from robot_rl.spec.signal import Signal, signal
+from robot_rl.spec.stage import Stage, Stuck
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,6 @@ class Parameter:
     """Paper, datasheet or firmware the number comes from."""
     positive: bool = True
     """Whether every component must stay above zero."""
-
-
-@dataclass(frozen=True)
-class SafeStage:
-    """One stage of the safe action: hold `setpoint` for `duration_s`, then go on to the next."""
-
-    name: str
-    setpoint: tuple[float, ...]
-    duration_s: float
-    """[s]; math.inf for the last stage."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +43,19 @@ class Setpoint:
     """Largest change per second of each component [unit/s]; math.inf where the drive limits it."""
     neutral: tuple[float, ...]
     """What keeps an undisturbed robot where it is."""
-    safe: tuple[SafeStage, ...]
-    """The safe action, stage after stage."""
+    safe: tuple[Stage, ...]
+    """The safe action, stage after stage: what happens when something fails."""
     topic: str
     message: str
     """ROS type that carries it, for example 'sensor_msgs/msg/JointState'."""
     physics_dt: float
     """[s] longest physics step that resolves the drive's own loop."""
+    start: tuple[Stage, ...] = ()
+    """What the robot does before the policy drives (a robot with legs stands up)."""
+    stop: tuple[Stage, ...] = ()
+    """What it does when asked to stop (it sits down); the safe action where there is none."""
+    stuck: Stuck | None = None
+    """When it counts as stuck, and what it does then."""
     drive: JointDrive | None = None
     """How engines with joints move them at this level; None where the model of the robot has a
     drive of its own (rotors)."""
@@ -66,22 +63,27 @@ class Setpoint:
     def __post_init__(self) -> None:
         """Check that all rows have one length and that neutral and safe lie within the limits."""
         rows = [self.units, self.low, self.high, self.slew, self.neutral]
-        rows += [stage.setpoint for stage in self.safe]
         if any(len(row) != len(self.fields) for row in rows):
             raise SpecError(
                 f'Setpoint {self.name!r}: every row needs {len(self.fields)} components.'
             )
-        for values in [self.neutral, *(stage.setpoint for stage in self.safe)]:
-            if any(
-                not low <= value <= high
-                for low, value, high in zip(self.low, values, self.high, strict=True)
-            ):
-                raise SpecError(f'Setpoint {self.name!r}: {values} lies outside its own limits.')
+        where = f'Setpoint {self.name!r}'
+        if not self.safe:
+            raise SpecError(f'{where} has no safe action.')
+        unstick = self.stuck.action if self.stuck else ()
+        neutral = Stage('neutral', self.neutral, math.inf)
+        for stage in (neutral, *self.safe, *self.start, *self.stop, *unstick):
+            stage.check(where, self.low, self.high)
 
     @property
     def size(self) -> int:
         """Number of components."""
         return len(self.fields)
+
+    @property
+    def follows_joints(self) -> bool:
+        """Whether it asks joints for positions, so that it must start from where they are."""
+        return self.drive is not None and set(self.units) <= {'rad', 'm'}
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,10 @@ class Limits:
     fence_low: tuple[float, float, float] = (-math.inf, -math.inf, -math.inf)
     """[m] corner of the geofence, world frame."""
     fence_high: tuple[float, float, float] = (math.inf, math.inf, math.inf)
+    joint_speed: tuple[float, ...] = ()
+    """[rad/s] largest measured speed of each joint; () for none."""
+    joint_effort: tuple[float, ...] = ()
+    """[N m] largest measured effort of each joint; () for none."""
     overruns: int = 5
     """Missed deadlines in a row that count as a fault."""
     recovery_s: float = 0.5

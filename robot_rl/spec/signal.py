@@ -67,7 +67,7 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('goal_ang_vel_b', 3, 'rad/s', 'body', 20.0, 'angular velocity asked for'),
         _signal('joint_pos', 1, 'rad', 'joint', 1e3, 'joint positions; metres where they slide'),
         _signal('joint_vel', 1, 'rad/s', 'joint', 1e3, 'joint velocities; m/s where they slide'),
-        _signal('joint_effort', 1, 'N m', 'joint', 1e4, 'efforts of the drives', True),
+        _signal('joint_effort', 1, 'N m', 'joint', 1e4, 'efforts of the drives'),
         _signal('scan', 1, 'm', 'beam', 1e3, 'lidar ranges, counter-clockwise'),
         _signal('contact', 1, '1', 'none', 2.0, 'touches what it must not: 1, else 0', True),
         _signal('touch', 1, '1', 'link', 2.0, 'feet or wheels on something: 1, else 0', True),

@@ -83,6 +83,8 @@ class Flight:
         self.policy: Any = StubPolicy(self.contract)
         self.controller = Controller(self.robot, self.policy)
         self.now = 100.0
+        self.level: dict[str, Any] = dict(LEVEL)
+        """What the sensors say unless a test says otherwise."""
 
     @property
     def mode(self):
@@ -93,7 +95,7 @@ class Flight:
         return self.controller.reason
 
     def feed(self, stamp=None, skip=(), **values):
-        for name, value in {**LEVEL, **values}.items():
+        for name, value in {**self.level, **values}.items():
             if name not in skip:
                 self.controller.feed(name, value, self.now - LATENCY if stamp is None else stamp)
 
@@ -131,6 +133,12 @@ def grounded():
     flight = Flight()
     flight.controller.configure()
     return flight
+
+
+@pytest.fixture
+def new_flight():
+    """(robot) -> a controller that nothing was asked of yet."""
+    return Flight
 
 
 @pytest.fixture

@@ -7,17 +7,22 @@ import pytest
 from robot_rl.deploy.modes import SAFE_MODES, TABLE, Event, Mode, next_mode
 
 # The whole table written a second time, as a picture; '.' stays where it is.
-EVENTS = 'CONFIGURE CLEANUP ACTIVATE TAKE_OVER RELEASE DISTURBED CLEARED STOP STOPPED FAILED RESET'
+EVENTS = (
+    'CONFIGURE CLEANUP START STARTED ACTIVATE '
+    'TAKE_OVER RELEASE DISTURBED STUCK CLEARED STOP STOPPED FAILED RESET'
+)
 PICTURE = {
-    'IDLE': 'READY . . . . . . . . . .',
-    'READY': '. IDLE ACTIVE . . . . . . FAULT .',
-    'ACTIVE': '. . . TAKEOVER . RECOVERY . STOPPING . FAULT .',
-    'TAKEOVER': '. . . . ACTIVE . . STOPPING . FAULT .',
-    'RECOVERY': '. . . . . . ACTIVE STOPPING . FAULT .',
-    'STOPPING': '. . . . . . . . READY FAULT .',
-    'FAULT': '. . . . . . . . . . STOPPING',
+    'IDLE': 'READY . . . . . . . . . . . . .',
+    'READY': '. IDLE STARTING . ACTIVE . . . . . . . FAULT .',
+    'STARTING': '. . . ACTIVE . . . . . . STOPPING . FAULT .',
+    'ACTIVE': '. . . . . TAKEOVER . RECOVERY UNSTICK . STOPPING . FAULT .',
+    'TAKEOVER': '. . . . . . ACTIVE . . . STOPPING . FAULT .',
+    'RECOVERY': '. . . . . . . . . ACTIVE STOPPING . FAULT .',
+    'UNSTICK': '. . . . . . . RECOVERY . ACTIVE STOPPING . FAULT .',
+    'STOPPING': '. . . . . . . . . . . READY FAULT .',
+    'FAULT': '. . . . . . . . . . . . . STOPPING',
 }
-RUNNING = [Mode.ACTIVE, Mode.TAKEOVER, Mode.RECOVERY]
+RUNNING = [Mode.STARTING, Mode.ACTIVE, Mode.TAKEOVER, Mode.RECOVERY, Mode.UNSTICK]
 
 
 def test_picture_covers_every_mode_and_event():
@@ -53,7 +58,8 @@ def test_takeover_only_from_active():
 
 def test_a_stop_ends_in_ready_and_nothing_skips_ready():
     into_active = {mode for (mode, _), after in TABLE.items() if after is Mode.ACTIVE}
-    assert into_active == {Mode.READY, Mode.TAKEOVER, Mode.RECOVERY}
+    resumed = {Mode.TAKEOVER, Mode.RECOVERY, Mode.UNSTICK}
+    assert into_active == {Mode.READY, Mode.STARTING, *resumed}
     assert TABLE[Mode.STOPPING, Event.STOPPED] is Mode.READY
 
 

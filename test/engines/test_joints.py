@@ -12,7 +12,8 @@ from robot_rl.engines.mujoco import MujocoEngine
 from robot_rl.engines.servo import ServoDrive
 from robot_rl.errors import SpecError
 from robot_rl.spec.drive import JointDrive, positions
-from robot_rl.spec.robot import Parameter, Robot, SafeStage, Setpoint
+from robot_rl.spec.robot import Parameter, Robot, Setpoint
+from robot_rl.spec.stage import Stage
 from robot_rl.spec.terrain import Terrain
 
 MASS, LENGTH = 0.5, 0.4  # of the pendulum: a small ball on a light rod
@@ -52,7 +53,7 @@ def make(tmp_path):
             high=(3.0,),
             slew=(math.inf,),
             neutral=(0.0,),
-            safe=(SafeStage('hold', (0.0,), math.inf),),
+            safe=(Stage('hold', (0.0,), math.inf),),
             topic='command',
             message='sensor_msgs/msg/JointState',
             physics_dt=0.001,
