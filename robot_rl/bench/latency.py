@@ -62,7 +62,7 @@ def latency(path: str | Path, rounds: int = 400, paced: int = PACED_CALLS) -> li
     if eager is not None:
         contenders['torch eager'] = eager
     results = _measure(contenders, rows, rounds)
-    results += [_paced(policy, rows, paced, warm) for warm in (False, True)]
+    results.append(_paced(policy, rows, paced))
     print(_table(results, policy, rounds))
     if why_not:
         print(f'torch eager left out: {why_not}')
@@ -145,16 +145,14 @@ def _measure(contenders: dict[str, Contender], rows: list[Row], rounds: int) -> 
     return [_summary(name, values) for name, values in seconds.items()]
 
 
-def _paced(policy: Policy, rows: list[Row], num: int, warm: bool) -> Latency:
-    """Time ours once a control period, asleep in between, after `Policy.warm` or without."""
+def _paced(policy: Policy, rows: list[Row], num: int) -> Latency:
+    """Time ours once a control period, asleep in between."""
     period, call = policy.contract.control_dt, _ours(policy)
     seconds = np.empty(num)
     for index in range(num):
         time.sleep(period)
-        if warm:
-            policy.warm()
         seconds[index] = _time(call, rows[index % len(rows)])
-    return _summary(f'  every {1e3 * period:g} ms{", warmed" if warm else ""}', seconds)
+    return _summary(f'  every {1e3 * period:g} ms', seconds)
 
 
 def _time(contender: Contender, row: Row) -> float:

@@ -108,15 +108,6 @@ class Policy:
         np.copyto(self.memory, self._memory_out)
         return self.setpoint
 
-    def warm(self) -> None:
-        """Run the graph for its warmth alone: `memory` stays, `setpoint` is overwritten.
-
-        After 10 ms of sleep a step costs 5 to 10 times what it costs in a row, because its code
-        and weights have left the processor's caches. Called a moment before the deadline, this
-        makes the step at the deadline a fast one.
-        """
-        self._session.run_with_iobinding(self._binding)
-
     def self_test(self) -> float:
         """Compute the golden rows again, leaving inputs, memory and setpoint as they were.
 

@@ -221,7 +221,7 @@ class _Progress:
     def __init__(self, total: int, steps: int, quiet: bool) -> None:
         from tqdm import tqdm
 
-        self._steps, self._last = steps, 0
+        self._steps = steps
         self._bar = tqdm(
             total=total * steps,
             unit='step',

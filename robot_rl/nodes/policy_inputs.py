@@ -58,8 +58,6 @@ class _Input:
     """Signals of this topic that the controller wants."""
     stamps: deque[float] = field(default_factory=lambda: deque[float](maxlen=200))
     """[s] header stamps of the newest messages, while a rate is measured."""
-    arrived: float = 0.0
-    """[s] when the newest message was taken, on the monotonic clock."""
     stamp: float = 0.0
     """[s] its time of measurement, on the controller's clock."""
 
@@ -118,7 +116,6 @@ class PolicyInputs:
         return measured
 
     def _feed(self, item: _Input, message: Any, now: float, ros_offset: float) -> None:
-        item.arrived = time.perf_counter()
         try:
             if item.decoder.parse is not None:
                 stamp = item.decoder.parse(message, self._robot, item.arrays)

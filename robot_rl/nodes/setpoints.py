@@ -106,11 +106,6 @@ def flu_to_frd(x: float, y: float, z: float) -> tuple[float, float, float]:
     return x, -y, -z
 
 
-def enu_to_ned(x: float, y: float, z: float) -> tuple[float, float, float]:
-    """World vector, east-north-up (REP-103) to north-east-down (PX4); its own inverse."""
-    return y, x, -z
-
-
 def _prepare_px4(_message: Any, _robot: Robot, _setpoint: Setpoint) -> None:
     pass
 

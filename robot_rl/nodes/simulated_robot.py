@@ -62,7 +62,6 @@ class SimulatedRobot:
         self._generator = self._torch.Generator().manual_seed(seed)
         self._names = tuple(name for t in robot.topics if t.rate_hz > 0.0 for name in t.signals)
         self._measurement = None
-        self._sensed: dict[str, Any] = {}
         if noise:
             measure = importlib.import_module('robot_rl.sensors.measure')
             self._measurement = measure.Measurement(

@@ -38,11 +38,6 @@ def robot_names() -> list[str]:
     return sorted(_names('robots'))
 
 
-def task_names() -> list[str]:
-    """Names of all tasks, without their robots."""
-    return sorted(_names('tasks'))
-
-
 @cache
 def robot(name: str) -> Robot:
     """Build the robot `name`. Raises UnknownNameError with a suggestion."""

@@ -62,14 +62,6 @@ def test_reset_forgets(policy: Policy):
     assert (policy.step() == first).all()
 
 
-def test_warm_keeps_the_memory(policy: Policy):
-    _fill(policy, 1)
-    policy.step()
-    memory = policy.memory.copy()
-    policy.warm()
-    assert (policy.memory == memory).all()
-
-
 def test_step_returns_one_array_and_allocates_nothing(policy: Policy):
     _fill(policy, 3)
     assert policy.step() is policy.setpoint

@@ -6,12 +6,13 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from robot_rl.mdp import actions, observations
+from robot_rl.mdp import observations
 from robot_rl.mdp.commands import LissajousGoal
 from robot_rl.mdp.memory import History, Integral, LowPass, Memory
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.spec import registry
 from robot_rl.spec.randomization import spread
+from robot_rl.tasks import hover
 
 ROBOT = registry.robot('crazyflie')
 
@@ -84,10 +85,15 @@ def test_memory_filters_integrates_and_remembers():
     assert torch.allclose(memory(state, 'sum'), torch.full((4, 2), 0.05))
 
 
-def test_push_history_drops_the_oldest():
-    history = torch.arange(8.0)[None]
-    pushed = actions.push_history(history, torch.tensor([[0.5, 2.0, -2.0, 0.0]]))
-    assert torch.equal(pushed, torch.tensor([[4.0, 5, 6, 7, 0.5, 1.0, -1.0, 0.0]]))
+def test_hover_remembers_clipped_actions_and_drops_the_oldest():
+    task = registry.task('hover-crazyflie')
+    signals = {s.name: torch.zeros(1, s.size) for s in task.signals}
+    signals['base_quat_w'][:, 0] = 1.0
+    memory = torch.zeros(1, task.memory_size)
+    for action in ([0.9] * 4, [0.1, 0.2, 0.3, 0.4], [0.5, 2.0, -2.0, 0.0]):
+        memory = task.remember(memory, signals, torch.tensor([action]))
+    kept = hover.MEMORY(memory, 'actions')
+    assert torch.equal(kept, torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.5, 1.0, -1.0, 0.0]]))
 
 
 def test_goal_velocity_and_acceleration_are_the_derivatives_of_its_position():

@@ -16,7 +16,7 @@ from robot_rl.nodes.messages import (
     set_stamp,
     stamp_of,
 )
-from robot_rl.nodes.setpoints import CODECS, codec, enu_to_ned, flu_to_frd
+from robot_rl.nodes.setpoints import CODECS, codec, flu_to_frd
 from robot_rl.spec import registry
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('ros')]
@@ -202,7 +202,6 @@ def test_px4_takes_body_rates_in_frd_and_thrust_downwards(robot):
     carrier.read(message, robot, setpoint, out)
     assert np.allclose(out, values)
     assert flu_to_frd(*flu_to_frd(1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
-    assert enu_to_ned(1.0, 2.0, 3.0) == (2.0, 1.0, -3.0)
 
 
 def test_unknown_types_are_named():
