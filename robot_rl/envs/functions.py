@@ -11,9 +11,6 @@ from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
 from robot_rl.spec.task import Step, Task
 
-CHANGING = ('sensor_past', 'goal_time')
-"""Of what is drawn at reset, this changes with every period."""
-
 
 class Functions:
     """Everything of an environment that is not physics."""
@@ -49,9 +46,10 @@ class Functions:
         """State, measurements, observation and what stays, at the start of an episode."""
         signals = {**signals, **self._commands.signals(goals)}
         signals |= self._perceive(signals, goals)
-        drawn = dict(goals)
+        drawn, changing = dict(goals), list(self._commands.step(goals))
         measured = signals
         if self._sensors:
+            changing += self._sensors.changing
             drawn |= self._sensors.fresh(signals)
             measured = self._sensors.first(signals, drawn)
         one = signals[self._task.signal_names[0]][:, :1]
@@ -59,8 +57,8 @@ class Functions:
             'memory': torch.zeros_like(one).repeat(1, self._task.memory_size),
             'last_action': torch.zeros_like(one).repeat(1, self._task.action_size),
         }
-        fixed = {name: value for name, value in drawn.items() if name not in CHANGING}
-        state |= {name: value for name, value in drawn.items() if name in CHANGING}
+        fixed = {name: value for name, value in drawn.items() if name not in changing}
+        state |= {name: drawn[name] for name in changing}
         measured = self._inputs(measured)
         return state, measured, self._observe(signals, measured, state['memory']), fixed
 
@@ -73,8 +71,9 @@ class Functions:
         and 'reward' and 'terminated'. `fixed` are what the environments drew at their reset.
         """
         task, acted = self._task, action['action']
-        moved = self._commands.step(state)
-        drawn = {**state, **fixed, **moved}
+        drawn = {**state, **fixed}
+        moved = self._commands.step(drawn)
+        drawn |= moved
         asked = self._commands.signals(drawn)
         asked |= self._perceive({**signals, **asked}, drawn)
         signals = {**signals, **asked}
@@ -88,7 +87,7 @@ class Functions:
         memory = task.remember(state['memory'], measured, acted)
         now, seen = signals, {}
         if self._sensors:
-            now, seen = self._sensors.sample(signals, {**state, **fixed})
+            now, seen = self._sensors.sample(signals, drawn)
         now = self._inputs(now)
         changed = {'memory': memory, 'last_action': acted, **moved, **seen}
         following = {name: changed[name] for name in state}

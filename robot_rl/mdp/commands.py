@@ -56,7 +56,7 @@ class LissajousGoal:
         }
 
     def step(self, state: State) -> dict[str, torch.Tensor]:
-        """What changes in `state` by one control period."""
+        """What changes in `state` by one control period; the rest stays as it was drawn."""
         return {'goal_time': state['goal_time'] + self._dt}
 
     def signals(self, state: State) -> dict[str, torch.Tensor]:

@@ -19,6 +19,9 @@ class Measurement:
     interpolated linearly. Pure functions: the state is kept by whoever calls them.
     """
 
+    changing = ('sensor_past',)
+    """Of what `fresh` returns, this changes with every sample."""
+
     def __init__(
         self,
         robot: Robot,

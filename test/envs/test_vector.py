@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip('torch')
 
 from robot_rl.envs.engines import engine_factory, load_randomization, make_env
+from robot_rl.envs.fuse import Fused
 from robot_rl.envs.rollout import run_episodes
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec import registry
@@ -24,6 +25,39 @@ def test_reward_is_the_weighted_sum_of_its_terms():
     moved = env.step(0.3 * torch.ones(7, 4))
     total = sum(term.weight * term.function(moved.step) for term in HOVER.rewards)
     assert torch.allclose(moved.reward, total)
+
+
+class _Drifting:
+    """A goal that moves at a velocity drawn for the episode: state under names of its own."""
+
+    def draw(self, num, generator, device):
+        place = 2.0 + torch.rand(num, 3, generator=generator, device=device)
+        return {'drift_place': place, 'drift_velocity': place - 1.0}
+
+    def step(self, state):
+        return {'drift_place': state['drift_place'] + 0.01 * state['drift_velocity']}
+
+    def signals(self, state):
+        zero = torch.zeros_like(state['drift_place'])
+        return {
+            'goal_pos_w': state['drift_place'] + zero,
+            'goal_lin_vel_w': state['drift_velocity'] + zero,
+            'goal_lin_acc_w': zero,
+        }
+
+
+@pytest.mark.parametrize('noise', [True, False])
+@pytest.mark.parametrize('fused', [True, False])
+def test_a_command_may_keep_any_state(fused, noise):
+    task = replace(HOVER, commands=_Drifting())
+    env = make_env(task, 'analytic', 5, seed=0, fused=fused, noise=noise)
+    env.reset(seed=0)
+    assert isinstance(env._advance, Fused) == fused
+    start = env.measured['goal_pos_w'].clone()
+    for _ in range(3):
+        env.step(torch.zeros(5, 4))
+    expected = start + 0.03 * (start - 1.0)
+    torch.testing.assert_close(env.measured['goal_pos_w'], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_crash_terminates_and_is_not_truncated():
