@@ -25,8 +25,8 @@ def export_untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     pytest.importorskip('torch')
     pytest.importorskip('onnxscript')
     from robot_rl.engines.analytic import AnalyticEngine
+    from robot_rl.envs.functions import observation_size
     from robot_rl.envs.vector import VectorEnv
-    from robot_rl.export.graph import observation_size
     from robot_rl.export.onnx import export_policy
     from robot_rl.export.states import collect
     from robot_rl.spec import registry

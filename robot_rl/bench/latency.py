@@ -103,7 +103,8 @@ def _eager(policy: Policy, file: policy_file.PolicyFile) -> tuple[Contender | No
         import torch
 
         from robot_rl.bench.network import network_like
-        from robot_rl.export.graph import PolicyGraph, observation_size
+        from robot_rl.envs.functions import observation_size
+        from robot_rl.export.graph import PolicyGraph
     except ImportError as error:
         return None, f'{error.name} is not installed.'
     contract, task = policy.contract, registry.task(policy.contract.task)

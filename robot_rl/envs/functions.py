@@ -108,3 +108,9 @@ class Functions:
             'actor': self._task.observe(measured, memory),
             'critic': self._task.privileged(true, memory),
         }
+
+
+def observation_size(task: Task) -> int:
+    """Length of the actor's observation, found by running `task.observe` once."""
+    signals = {signal.name: torch.zeros(1, signal.size) for signal in task.signals}
+    return task.observe(signals, torch.zeros(1, task.memory_size)).shape[1]

@@ -42,9 +42,3 @@ class PolicyGraph(torch.nn.Module):
         if not task.memory_size:
             return (setpoint,)
         return setpoint, task.remember(memory, signals, action)
-
-
-def observation_size(task: Task) -> int:
-    """Length of the actor's observation, found by running `task.observe` once."""
-    signals = {signal.name: torch.zeros(1, signal.size) for signal in task.signals}
-    return task.observe(signals, torch.zeros(1, task.memory_size)).shape[1]

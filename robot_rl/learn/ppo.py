@@ -17,7 +17,9 @@ from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 import torch
 
+from robot_rl.envs.functions import observation_size
 from robot_rl.envs.vector import Observation, VectorEnv
+from robot_rl.spec.task import Task
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,30 @@ class Actor(torch.nn.Module):
         return self.mlp(self.normalizer(observation))
 
 
+def untrained_actor(task: Task, config: PpoConfig) -> Actor:
+    """An actor of the shape that training has, for saved weights to go into."""
+    observation = TensorDict({'actor': torch.zeros(1, observation_size(task))}, batch_size=[1])
+    return Actor(_network(observation, 'actor', task.action_size, config))
+
+
+def _network(
+    observation: TensorDict,
+    group: str,
+    size: int,
+    config: PpoConfig,
+    distribution: dict[str, Any] | None = None,
+) -> MLPModel:
+    return MLPModel(
+        observation,
+        {group: [group]},
+        group,
+        size,
+        hidden_dims=config.hidden,
+        activation='relu',
+        distribution_cfg=distribution,
+    )
+
+
 class Ppo:
     """One learner on one environment."""
 
@@ -69,14 +95,10 @@ class Ppo:
         torch.manual_seed(seed)
         self.env, self.config, self.seed, self.iteration = env, config, seed, 0
         self._observation = self._start()
-        groups = {'actor': ['actor'], 'critic': ['critic']}
-        normal = {'class_name': 'GaussianDistribution', 'init_std': config.initial_std}
         size = env.task.action_size
-        network: dict[str, Any] = {'hidden_dims': config.hidden, 'activation': 'relu'}
-        model = MLPModel(
-            self._observation, groups, 'actor', size, distribution_cfg=normal, **network
-        )
-        critic = MLPModel(self._observation, groups, 'critic', 1, **network)
+        normal = {'class_name': 'GaussianDistribution', 'init_std': config.initial_std}
+        model = _network(self._observation, 'actor', size, config, normal)
+        critic = _network(self._observation, 'critic', 1, config)
         with torch.no_grad():
             last = cast('torch.nn.Linear', model.mlp[-1])
             last.weight.mul_(0.1)  # start near the neutral setpoint

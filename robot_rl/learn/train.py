@@ -15,7 +15,7 @@ from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import RunFolderError, SpecError
 from robot_rl.files import write_json
 from robot_rl.learn.config import TrainConfig
-from robot_rl.learn.ppo import Actor, Ppo, PpoConfig
+from robot_rl.learn.ppo import Actor, Ppo, PpoConfig, untrained_actor
 from robot_rl.learn.run_folder import RunFolder, load_state, read_config, save_state
 from robot_rl.spec import registry
 from robot_rl.spec.task import Task
@@ -198,17 +198,16 @@ def load_actor(run: Path) -> tuple[Task, Actor, dict[str, Any]]:
     """Task, best actor and configuration of a run folder. Raises RunFolderError."""
     config = read_config(run)
     task = registry.task(config['task'])
-    env = make_env(task, 'analytic' if task.robot.model else config['engine'], 1, seed=0)
-    learner = Ppo(env, replace(PpoConfig(), **_tupled(config['ppo'])), 0)
+    actor = untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
     state = load_state(run / 'best.pt')
     try:
-        learner.actor.load_state_dict(state['actor'])
+        actor.load_state_dict(state['actor'])
     except (KeyError, RuntimeError) as error:
         raise RunFolderError(
             f'{run / "best.pt"} does not fit the task {task.id!r} as it is now: {error}. '
             'Train again, or check out the revision in its config.json.'
         ) from error
-    return task, learner.actor.eval(), config
+    return task, actor.eval(), config
 
 
 def _tupled(values: dict[str, Any]) -> dict[str, Any]:

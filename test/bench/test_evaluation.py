@@ -14,9 +14,9 @@ pytest.importorskip('numba')
 from robot_rl.bench import evaluation, play
 from robot_rl.bench.evaluation import Evaluation
 from robot_rl.envs.engines import make_env
+from robot_rl.envs.functions import observation_size
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.errors import PolicyFileError, RunFolderError, SpecError
-from robot_rl.export.graph import observation_size
 from robot_rl.spec import registry
 
 

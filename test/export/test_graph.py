@@ -10,8 +10,9 @@ import pytest
 torch = pytest.importorskip('torch')
 
 from robot_rl.engines.analytic import AnalyticEngine
+from robot_rl.envs.functions import observation_size
 from robot_rl.envs.vector import VectorEnv
-from robot_rl.export.graph import PolicyGraph, observation_size
+from robot_rl.export.graph import PolicyGraph
 from robot_rl.spec import registry
 
 

@@ -18,10 +18,11 @@ pytest.importorskip('onnxruntime')
 
 from robot_rl.deploy.policy import Policy
 from robot_rl.engines.analytic import AnalyticEngine
+from robot_rl.envs.functions import observation_size
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import PolicyFileError
 from robot_rl.export import onnx as exporter
-from robot_rl.export.graph import PolicyGraph, observation_size
+from robot_rl.export.graph import PolicyGraph
 from robot_rl.export.states import States, collect, random_states
 from robot_rl.spec import registry
 from robot_rl.spec.task import Task

@@ -75,7 +75,8 @@ def test_a_resumed_run_goes_on_bit_for_bit(tiny_run, tmp_path):
         assert torch.equal(value, first[name])
 
 
-def test_the_best_actor_loads(tiny_run):
+def test_the_best_actor_loads_without_an_environment(tiny_run, monkeypatch):
+    monkeypatch.delattr('robot_rl.learn.train.make_env')
     task, actor, _ = load_actor(tiny_run)
     memory = torch.zeros(3, task.memory_size)
     signals = {s.name: torch.zeros(3, s.size) for s in task.signals}
