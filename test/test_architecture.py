@@ -11,7 +11,7 @@ import sys
 import pytest
 
 ROOT = Path(__file__).parents[1] / 'robot_rl'
-EVERYONE = {'robot_rl', 'errors', 'assets', 'files'}
+EVERYONE = {'robot_rl', 'errors', 'assets', 'files', 'machine'}
 MESSAGES = {'builtin_interfaces', 'std_srvs'}  # and every package named *_msgs
 
 # Our own packages, by the first part of the importing module's name.
@@ -21,6 +21,7 @@ OURS: dict[str, set[str]] = {
     'errors': set(),
     'assets': set(),
     'files': set(),
+    'machine': set(),
     'spec': set(),
     'kernels': set(),
     'mdp': {'spec'},

@@ -16,7 +16,6 @@ import numpy as np
 
 from robot_rl.bench import evaluation
 from robot_rl.bench.config import DemoConfig
-from robot_rl.bench.machine import machine_name
 from robot_rl.bench.plots import Durations, Flight, Learning, duration
 from robot_rl.bench.report import Fact, Report, write
 from robot_rl.deploy.check import check
@@ -25,6 +24,7 @@ from robot_rl.export.run import export_run
 from robot_rl.learn.config import TrainConfig
 from robot_rl.learn.run_folder import read_config
 from robot_rl.learn.train import train
+from robot_rl.machine import machine_name
 
 T = TypeVar('T')
 

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from robot_rl.bench.machine import machine_name
 from robot_rl.deploy.policy import Policy, open_session
+from robot_rl.machine import machine_name
 from robot_rl.spec import policy_file, registry
 
 TARGET_P50, TARGET_P99 = 25.0, 60.0

@@ -13,8 +13,8 @@ import importlib
 import time
 from typing import Any
 
-from robot_rl.bench.machine import machine_name
 from robot_rl.envs.engines import make_env
+from robot_rl.machine import machine_name
 from robot_rl.spec import registry
 
 ROUNDS = 5

@@ -18,8 +18,8 @@ import subprocess
 import sys
 import time
 
-from robot_rl.bench.machine import machine_name
 from robot_rl.errors import RobotRLError
+from robot_rl.machine import machine_name
 
 ORIGINAL_STEPS = 300_000
 """Steps that the original trains for."""

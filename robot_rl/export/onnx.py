@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import copy
-from importlib.metadata import PackageNotFoundError, version
 import json
 import logging
 from pathlib import Path
@@ -18,6 +17,7 @@ from robot_rl.errors import MissingPackageError, PolicyFileError
 from robot_rl.export.graph import PolicyGraph
 from robot_rl.export.states import States, random_states
 from robot_rl.files import write_whole
+from robot_rl.machine import package_versions
 from robot_rl.spec import policy_file
 from robot_rl.spec.contract import Contract, contract_of
 from robot_rl.spec.task import Task
@@ -65,7 +65,7 @@ def export_policy(
     _check_finite(graph)
     contract = contract_of(
         task,
-        versions=_versions(),
+        versions=package_versions(_PACKAGES),
         training=training,
         evaluation=evaluation,
         statistics=statistics,
@@ -136,17 +136,6 @@ def _check_finite(graph: PolicyGraph) -> None:
                 f'The weight {name!r} holds NaN or infinity: training diverged. '
                 'Export an earlier checkpoint.'
             )
-
-
-def _versions() -> dict[str, str]:
-    return {package: _version(package) for package in _PACKAGES}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return 'not installed'
 
 
 def _missing(package: str) -> MissingPackageError:

@@ -15,10 +15,8 @@ runs/<name>/
 from __future__ import annotations
 
 import csv
-from importlib.metadata import PackageNotFoundError, version
 import io
 import json
-import os
 from pathlib import Path
 import platform
 import subprocess
@@ -28,6 +26,7 @@ import torch
 
 from robot_rl.errors import RunFolderError
 from robot_rl.files import write_file, write_json
+from robot_rl.machine import machine_name, package_versions
 
 _PACKAGES = ('robot_rl', 'torch', 'rsl-rl-lib', 'numpy', 'numba', 'mujoco-core', 'onnxruntime')
 
@@ -73,10 +72,10 @@ class RunFolder:
         revision, diff = _git()
         details = {
             **config,
-            'versions': _versions(),
+            'versions': {'python': platform.python_version(), **package_versions(_PACKAGES)},
             'git_revision': revision,
             'git_dirty': bool(diff),
-            'machine': f'{platform.processor() or platform.machine()}, {os.cpu_count()} cores',
+            'machine': machine_name(),
             'torch_threads': torch.get_num_threads(),
         }
         write_json(self.path / 'config.json', details)
@@ -146,19 +145,6 @@ def read_evaluation(path: Path) -> dict[str, Any]:
         return json.loads(file.read_text())
     except (OSError, json.JSONDecodeError) as error:
         raise RunFolderError(f'{path} was not evaluated: cannot read {file} ({error}).') from error
-
-
-def _versions() -> dict[str, str]:
-    found = {package: _version(package) for package in _PACKAGES}
-    return {'python': platform.python_version(), **{k: v for k, v in found.items() if v}}
-
-
-def _version(package: str) -> str:
-    """Version of an installed package; empty where it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ''
 
 
 def _git() -> tuple[str, str]:

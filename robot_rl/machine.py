@@ -1,7 +1,9 @@
-"""The machine a figure was measured on, named beside it."""
+"""What a figure was measured with, named beside it: the machine and the packages on it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 import os
 from pathlib import Path
 import platform
@@ -14,3 +16,15 @@ def machine_name() -> str:
     models = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
     model = next(iter(models), platform.processor() or 'unknown processor')
     return f'{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}'
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Version of each package, 'not installed' where it is not."""
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return 'not installed'
