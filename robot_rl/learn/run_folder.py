@@ -129,22 +129,19 @@ def load_state(path: Path) -> dict[str, Any]:
 
 def read_config(path: Path) -> dict[str, Any]:
     """config.json of the run folder `path`. Raises RunFolderError if there is none."""
-    file = path / 'config.json'
-    try:
-        return json.loads(file.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise RunFolderError(
-            f'{path} is not a run folder: cannot read {file} ({error}).'
-        ) from error
+    return _read(path / 'config.json', f'{path} is not a run folder')
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
     """evaluation.json of the run folder `path`. Raises RunFolderError if there is none."""
-    file = path / 'evaluation.json'
+    return _read(path / 'evaluation.json', f'{path} was not evaluated')
+
+
+def _read(file: Path, complaint: str) -> dict[str, Any]:
     try:
         return json.loads(file.read_text())
     except (OSError, json.JSONDecodeError) as error:
-        raise RunFolderError(f'{path} was not evaluated: cannot read {file} ({error}).') from error
+        raise RunFolderError(f'{complaint}: cannot read {file} ({error}).') from error
 
 
 def _git() -> tuple[str, str]:
