@@ -18,36 +18,25 @@ from robot_rl.commands import COMMANDS
 from robot_rl.errors import MissingPackageError, RobotRLError, UnknownNameError
 
 EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
-_PIP = "Install it with: pip install '{}'"
-_REMEDIES = {
-    'tyro': ('The command line', _PIP.format('robot_rl[cli]')),
-    'onnxruntime': ('Running a policy', _PIP.format('onnxruntime')),
-    'rclpy': (
-        'ROS 2',
-        f'Source a ROS 2 installation, or: {_PIP.format("robot_rl[ros]")}',
-    ),
-    'mcap': ('Recording', _PIP.format('robot_rl[ros]')),
-    'mujoco': ('The mujoco engine', f'It needs Python 3.11. {_PIP.format("robot_rl[train]")}'),
-    'warp': ('Running kernels on a GPU', _PIP.format('robot_rl[gpu]')),
-    **{
-        package: ('This command', _PIP.format('robot_rl[train]'))
-        for package in (
-            'torch',
-            'numba',
-            'rsl_rl',
-            'tensordict',
-            'gymnasium',
-            'matplotlib',
-            'yaml',
-            'tqdm',
-        )
-    },
-    **{
-        package: ('Exporting', _PIP.format('robot_rl[train]'))
-        for package in ('onnx', 'onnxscript')
-    },
+_NEEDED: dict[str, tuple[str, ...]] = {
+    'tyro': ('The command line', 'cli'),
+    'onnxruntime': ('Running a policy', '', 'Install it with: pip install onnxruntime'),
+    'rclpy': ('ROS 2', 'ros', 'Source a ROS 2, or take its wheels.'),
+    'mcap': ('Recording', 'ros'),
+    'mujoco': ('The mujoco engine', 'train', 'It needs Python 3.11.'),
+    'warp': ('Running kernels on a GPU', 'gpu'),
+    'onnx': ('Exporting', 'train'),
+    'onnxscript': ('Exporting', 'train'),
+    'torch': ('This command', 'train'),
+    'numba': ('This command', 'train'),
+    'rsl_rl': ('This command', 'train'),
+    'tensordict': ('This command', 'train'),
+    'gymnasium': ('This command', 'train'),
+    'matplotlib': ('This command', 'train'),
+    'yaml': ('This command', 'train'),
+    'tqdm': ('This command', 'train'),
 }
-"""Missing module to what needs it and how to get it."""
+"""Missing module to what needs it, the extra that brings it, and what else to do."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
 
 
@@ -131,10 +120,9 @@ def main(args: Sequence[str] | None = None) -> int:
         return _say(str(error))
     except ModuleNotFoundError as error:
         package = (error.name or '').partition('.')[0]
-        if package not in _REMEDIES:
+        if package not in _NEEDED:
             raise
-        purpose, remedy = _REMEDIES[package]
-        return _say(str(MissingPackageError(package, purpose, remedy)))
+        return _say(str(MissingPackageError(package, *_NEEDED[package])))
     except BrokenPipeError:  # the reader, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -52,8 +52,17 @@ class RunFolderError(RobotRLError):
 class MissingPackageError(RobotRLError):
     """An optional package that a command needs and that is not installed."""
 
-    def __init__(self, package: str, purpose: str, remedy: str) -> None:
-        """Say which `package` is missing, what for, and the command that installs it."""
+    def __init__(self, package: str, purpose: str, extra: str = '', remedy: str = '') -> None:
+        """Say which `package` is missing, what for, and how to get it.
+
+        Args:
+            package: Name of the package.
+            purpose: What needs it.
+            extra: The extra of robot_rl that brings it, if one does.
+            remedy: What else is to be done or known, a sentence.
+        """
+        install = f"Install it with: pip install 'robot_rl[{extra}]'" if extra else ''
         super().__init__(
-            f'{purpose} needs the package {package!r}, which is not installed. {remedy}'
+            f'{purpose} needs the package {package!r}, which is not installed. '
+            + ' '.join(filter(None, (remedy, install)))
         )

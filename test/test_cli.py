@@ -115,7 +115,7 @@ def test_values_that_cannot_be_read_end_in_code_2(args: list[str]) -> None:
         (KeyboardInterrupt(), 130, 'Interrupted.'),
         (ModuleNotFoundError(name='torch'), 2, "pip install 'robot_rl[train]'"),
         (ModuleNotFoundError(name='rclpy.node'), 2, "pip install 'robot_rl[ros]'"),
-        (ModuleNotFoundError(name='onnxruntime'), 2, "pip install 'onnxruntime'"),
+        (ModuleNotFoundError(name='onnxruntime'), 2, 'pip install onnxruntime'),
         (OSError(errno.ENOSPC, 'No space left on device', 'runs/x'), 2, "'runs/x': No space left"),
     ],
 )

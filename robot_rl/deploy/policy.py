@@ -164,7 +164,7 @@ def open_session(file: PolicyFile) -> Any:
         native: Any = importlib.import_module('onnxruntime.capi.onnxruntime_pybind11_state')
     except ImportError:
         raise MissingPackageError(
-            'onnxruntime', 'Running a policy', "Install it with: pip install 'robot_rl'"
+            'onnxruntime', 'Running a policy', remedy='Install it with: pip install onnxruntime'
         ) from None
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

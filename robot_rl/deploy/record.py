@@ -220,4 +220,4 @@ def _mcap(module: str) -> Any:
     try:
         return importlib.import_module(f'mcap.{module}')
     except ImportError:
-        raise MissingPackageError('mcap', 'Recording', "pip install 'robot_rl[ros]'.") from None
+        raise MissingPackageError('mcap', 'Recording', 'ros') from None

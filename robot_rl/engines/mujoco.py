@@ -35,9 +35,7 @@ def _mujoco() -> Any:
         import mujoco
         import mujoco.batch
     except ImportError:
-        raise MissingPackageError(
-            'mujoco-core', 'The mujoco engine', "Install it with: pip install 'robot_rl[train]'"
-        ) from None
+        raise MissingPackageError('mujoco-core', 'The mujoco engine', 'train') from None
     return mujoco
 
 

@@ -40,9 +40,7 @@ def engine_factory(name: str) -> Callable[..., Engine]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith('robot_rl'):
             raise
-        raise MissingPackageError(
-            package, f'The {name} engine', "Install it with: pip install 'robot_rl[train]'"
-        ) from error
+        raise MissingPackageError(package, f'The {name} engine', 'train') from error
 
 
 def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, ...]:

@@ -139,9 +139,7 @@ def _check_finite(graph: PolicyGraph) -> None:
 
 
 def _missing(package: str) -> MissingPackageError:
-    return MissingPackageError(
-        package, 'Exporting a policy', "Install it with: pip install 'robot_rl[train]'"
-    )
+    return MissingPackageError(package, 'Exporting a policy', 'train')
 
 
 def _stack(graph: PolicyGraph, states: list[States]) -> list[np.ndarray]:

@@ -22,9 +22,7 @@ def _llvm() -> Any:
     try:
         from llvmlite import binding
     except ImportError:
-        raise MissingPackageError(
-            'llvmlite', 'Fusing a task', "Install it with: pip install 'robot_rl[train]'"
-        ) from None
+        raise MissingPackageError('llvmlite', 'Fusing a task', 'train') from None
     if binding.llvm_version_info[0] < 20:
         binding.initialize()
     binding.initialize_native_target()

@@ -59,7 +59,7 @@ def message_type(name: str) -> type:
         remedy = (
             f'Install ros-{parts[0].replace("_", "-")} or source a ROS 2 that has it. ({error})'
         )
-        raise MissingPackageError(parts[0], f'The ROS type {name}', remedy) from None
+        raise MissingPackageError(parts[0], f'The ROS type {name}', remedy=remedy) from None
     if not hasattr(module, parts[2]):
         raise MessageError(f'The package {parts[0]!r} has no message {parts[2]!r}.')
     return getattr(module, parts[2])

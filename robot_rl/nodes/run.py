@@ -22,7 +22,7 @@ def require_rclpy() -> None:
 
     if importlib.util.find_spec('rclpy') is None:
         raise MissingPackageError(
-            'rclpy', 'Running over ROS 2', "pip install 'robot_rl[ros]', or source a ROS 2."
+            'rclpy', 'Running over ROS 2', 'ros', 'Source a ROS 2, or take its wheels.'
         )
 
 

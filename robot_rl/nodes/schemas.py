@@ -36,7 +36,7 @@ def definition(package: str, name: str) -> str:
     raise MissingPackageError(
         package,
         f'Recording {package}/msg/{name}',
-        'Its definition was looked for in share/ of '
+        remedy='Its definition was looked for in share/ of '
         + ', '.join(str(p) for p in prefixes())
         + '.',
     )
