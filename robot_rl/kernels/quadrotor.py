@@ -78,7 +78,7 @@ MEMORY = {'rate_sum': (RATE_SUM, 3)}  # state that no signal reports; a reset cl
 LEVELS = {'motors': 'step', 'rates': 'step_rates'}
 DRIVES = {'motors': 'drive', 'rates': 'drive_rates'}
 
-GRAVITY = 9.81
+GRAVITY = 9.81  # [m/s^2] as in spec/robot.py: this text imports only what two compilers take
 ZERO = 0.0
 QUARTER = 0.25
 SIXTH = 1.0 / 6.0

@@ -19,10 +19,9 @@ from __future__ import annotations
 
 import math
 
-from robot_rl.spec.robot import Limits, Parameter, Robot, Sensor, Setpoint, Topic
+from robot_rl.spec.robot import GRAVITY, Limits, Parameter, Robot, Sensor, Setpoint, Topic
 from robot_rl.spec.stage import Stage
 
-GRAVITY = 9.81
 MASS = 0.027  # [kg] datasheet; CF_MASS in the firmware is 0.029
 ARM = 0.0325  # [m] x and y of a motor: 46 mm from the centre along the diagonal (firmware)
 RPM = 2.0 * math.pi / 60.0  # [rad/s]

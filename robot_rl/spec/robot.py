@@ -16,6 +16,8 @@ from robot_rl.spec.lidar import Lidar
 from robot_rl.spec.signal import Signal, signal
 from robot_rl.spec.stage import Stage, Stuck
 
+GRAVITY = 9.81  # [m/s^2]
+
 
 @dataclass(frozen=True)
 class Parameter:

@@ -15,13 +15,12 @@ import torch
 from robot_rl.mdp import actions, observations, rewards, terminations
 from robot_rl.mdp.commands import LissajousGoal
 from robot_rl.mdp.memory import History, Integral, LowPass, Memory
-from robot_rl.spec.robot import Robot
+from robot_rl.spec.robot import GRAVITY, Robot
 from robot_rl.spec.task import Reward, Signals, Task, Termination
 
 ROBOTS = ('crazyflie',)
 
 CONTROL_DT = 0.01  # [s]
-GRAVITY = 9.81  # [m/s^2]
 POSITION_LIMIT = 1.0  # [m] beyond this a goal looks no further away
 NEAR = 0.2  # [m] a larger error is no steady offset and is not integrated further
 AUTHORITY = (0.6, 0.5, 0.5, 0.5)  # of thrust, roll, pitch and yaw, in rotor speeds at hover
@@ -165,6 +164,18 @@ def mixer(robot: Robot) -> list[list[float]]:
     ]
 
 
+def goals(*, furthest: float, max_speed: float, moving: float) -> LissajousGoal:
+    """Goals well above the ground; the part `moving` of them by up to `furthest` [m] each way."""
+    return LissajousGoal(
+        centre_low=(-1.0, -1.0, 2.2),
+        centre_high=(1.0, 1.0, 2.5),
+        amplitude=(0.3, furthest),
+        max_speed=max_speed,
+        moving=moving,
+        control_dt=CONTROL_DT,
+    )
+
+
 def task(robot: Robot) -> Task:
     """Build the hover task."""
     setpoint = robot.setpoint('motors')
@@ -179,14 +190,7 @@ def task(robot: Robot) -> Task:
         privileged=partial(privileged, robot),
         act=actions.mixed(setpoint, mixer(robot)),
         remember=remember,
-        commands=LissajousGoal(
-            centre_low=(-1.0, -1.0, 2.2),
-            centre_high=(1.0, 1.0, 2.5),
-            amplitude=(0.3, 1.0),
-            max_speed=1.0,
-            moving=0.25,
-            control_dt=CONTROL_DT,
-        ),
+        commands=goals(furthest=1.0, max_speed=1.0, moving=0.25),
         initial_state=partial(initial_state, robot),
         rewards=(
             Reward('alive', rewards.alive, 3.0),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from robot_rl.mdp.commands import LissajousGoal
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
 from robot_rl.tasks import hover
@@ -19,13 +18,6 @@ def task(robot: Robot) -> Task:
     return replace(
         hover.task(robot),
         name='track',
-        commands=LissajousGoal(
-            centre_low=(-1.0, -1.0, 2.2),
-            centre_high=(1.0, 1.0, 2.5),
-            amplitude=(0.3, 1.2),
-            max_speed=MAX_SPEED,
-            moving=0.9,
-            control_dt=hover.CONTROL_DT,
-        ),
+        commands=hover.goals(furthest=1.2, max_speed=MAX_SPEED, moving=0.9),
         training={**hover.TRAINING, 'iterations': 600},
     )

@@ -11,11 +11,16 @@ pytest.importorskip('numba')
 
 from robot_rl.kernels import launch, quadrotor
 from robot_rl.spec import registry
+from robot_rl.spec.robot import GRAVITY
 
 BLOCKS = 3
 MODULE: Any = quadrotor  # pyright holds a module to be unhashable
 ENTRIES = ('step', 'step_rates', 'drive', 'drive_rates')
 STATE = slice(0, quadrotor.ROTOR + 4)
+
+
+def test_gravity_is_that_of_robots_and_tasks() -> None:
+    assert quadrotor.GRAVITY == GRAVITY
 
 
 def records(entry: str, seed: int = 0) -> np.ndarray:
