@@ -1,7 +1,7 @@
 """Gymnasium ids: gymnasium.make('robot_rl/hover-crazyflie'), and gymnasium.make_vec for a batch.
 
-Registered through the entry point `gymnasium.envs`, so that `import gymnasium` is enough.
-Observations are the actor's; the critic's are in `info['critic']`.
+Gymnasium 1 finds no packages by itself: call `register` first. Observations are the actor's; the
+critic's are in `info['critic']`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ NAMESPACE = 'robot_rl'
 
 
 def register() -> None:
-    """Register every task; called by Gymnasium through the entry point."""
+    """Register every task; imports none. A second call changes nothing."""
     for task_id in registry.task_ids():
-        # The namespace is Gymnasium's when it calls, and ours when somebody else does.
         name = f'{NAMESPACE}/{task_id}'
         if name in gymnasium.registry:
             continue

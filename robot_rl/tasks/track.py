@@ -8,7 +8,7 @@ from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
 from robot_rl.tasks import hover
 
-ROBOTS = hover.ROBOTS
+ROBOTS = ('crazyflie',)
 
 MAX_SPEED = 1.5  # [m/s]
 
