@@ -91,16 +91,28 @@ class RunFolder:
             if name != 'iteration':
                 self._writer.add_scalar(name, value, int(row['iteration']))
 
+    def rewind(self, iteration: int) -> None:
+        """Drop the rows of progress.csv after `iteration`: a resumed run goes through them again.
+
+        A row that the disk cut short goes too. Call it before the first `log`.
+        """
+        path = self.path / 'progress.csv'
+        if path.exists():
+            lines = path.read_bytes().splitlines(keepends=True)
+            header, *rows = [line for line in lines if line.endswith(b'\n')] or [b'']
+            kept = [row for row in rows if float(row.split(b',')[0]) <= iteration]
+            write_file(path, b''.join([header, *kept]))
+
     def _open_logs(self, row: dict[str, float]) -> TextIO:
         from torch.utils.tensorboard import SummaryWriter
 
         path = self.path / 'progress.csv'
-        fresh = not path.exists()
         self._progress = path.open('a', newline='')  # closed in close()
         self._rows = csv.writer(self._progress)
-        if fresh:
+        if self._progress.tell() == 0:
             self._rows.writerow(list(row))
-        self._writer = SummaryWriter(str(self.path))
+        # TensorBoard forgets what an earlier process wrote of this iteration and later ones.
+        self._writer = SummaryWriter(str(self.path), purge_step=int(row['iteration']))
         return self._progress
 
     def close(self) -> None:

@@ -160,6 +160,7 @@ class _Training:
         self.learner.load_state_dict(state)
         self.seconds, self.best = state['cpu_s'], tuple(state['best'])
         self.validated = state['validated']
+        self.folder.rewind(self.learner.iteration)
         self.learner.restart()
 
     def _finish(self) -> None:

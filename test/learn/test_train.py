@@ -64,12 +64,22 @@ def test_the_same_seed_trains_the_same_policy(tiny_run, tmp_path):
     assert not all(torch.equal(value, first[name]) for name, value in changed.items())
 
 
+def _progress(run):
+    rows = csv.DictReader((run / 'progress.csv').read_text().splitlines())
+    return [{name: value for name, value in row.items() if name != 'cpu_s'} for row in rows]
+
+
 def test_a_resumed_run_goes_on_bit_for_bit(tiny_run, tmp_path):
+    """One that was killed between two checkpoints has logged more than it saved."""
     interrupted = tmp_path / 'tiny'
     (interrupted / 'checkpoints').mkdir(parents=True)
-    for name in ('config.json', 'checkpoints/1.pt', 'checkpoints/2.pt'):
+    for name in ('config.json', 'checkpoints/1.pt', 'checkpoints/2.pt', 'progress.csv'):
         (interrupted / name).write_bytes((tiny_run / name).read_bytes())
+    with (interrupted / 'progress.csv').open('ab') as file:
+        file.write(b'5,0.1\r\n6')
     train(replace(TINY, resume=True), tmp_path)
+    assert [row['iteration'] for row in _progress(interrupted)] == ['1', '2', '3', '4']
+    assert _progress(interrupted) == _progress(tiny_run)
     first = _weights(tiny_run / 'checkpoints' / '4.pt')
     for name, value in _weights(interrupted / 'checkpoints' / '4.pt').items():
         assert torch.equal(value, first[name])
