@@ -85,7 +85,8 @@ def scatter(
 ) -> None:
     """Write `values` (r, c) to whole[rows[i] + columns[j]], in numbers from its first.
 
-    float32 on the CPU, whose columns adjoin; offsets are int64.
+    float32 on the CPU, whose columns adjoin; offsets are int64. Nothing is checked here: callers
+    answer for every place lying inside of `whole`, as engines/records.py does.
     """
     _run(_compiled('scatter', 'pp', 'wp'), whole, rows, columns, values)
 
