@@ -23,7 +23,7 @@ took over); tilt and fence do, and so does silence of the human's own commands.
 
 Memory is reset on activation, after a takeover and after a recovery: in all three the setpoints
 sent were not the policy's, and zero memory is the state that training started every episode
-from. A stream of goals never resets it; `new_goal` does, for tasks whose episodes end at a goal.
+from. Goals come as a stream and never reset it.
 """
 
 from __future__ import annotations
@@ -222,10 +222,6 @@ class Controller:
         if self.mode is Mode.TAKEOVER:
             self.policy.reset()
         self._enter(Event.RELEASE, '')
-
-    def new_goal(self) -> None:
-        """Begin a new episode: reset the memory. Not for a stream of goals."""
-        self.policy.reset()
 
     def feed(self, name: str, values: Any, stamp: float) -> bool:
         """Take a message for the signal `name`: (size,) SI values measured at `stamp` [s].

@@ -158,15 +158,12 @@ def test_activation_on_the_ground_and_in_flight(make_flight):
         assert flight.controller.activate(flight.now)
 
 
-def test_memory_is_reset_by_activation_and_new_goal_but_not_by_goals(flight):
+def test_memory_is_reset_by_activation_but_not_by_goals(flight):
     assert flight.policy.memory[0] == 10.0
     for _ in range(5):
         flight.controller.feed('goal_pos_w', (0.1, 0.0, 1.0), flight.now)
         flight.fly()
     assert flight.policy.memory[0] == 15.0
-    flight.controller.new_goal()
-    assert flight.policy.memory[0] == 0.0
-    flight.fly(3)
     flight.controller.deactivate(flight.now)
     flight.fly(200)
     assert flight.controller.activate(flight.now)
