@@ -116,10 +116,10 @@ class RunFolder:
         return self._progress
 
     def close(self) -> None:
-        """Close the logs."""
-        if self._progress is not None:
-            self._progress.close()
-            self._writer.close()
+        """Close the logs, as far as they are open: Ctrl-C may come while they are being opened."""
+        for log in (self._progress, self._writer):
+            if log is not None:
+                log.close()
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

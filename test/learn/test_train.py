@@ -142,6 +142,17 @@ def test_a_hyperparameter_that_ppo_does_not_have_is_refused():
         ppo_config_of(task, TINY)
 
 
+def test_a_run_stopped_while_its_logs_are_being_opened_closes(tmp_path, monkeypatch):
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('torch.utils.tensorboard.SummaryWriter', interrupt)
+    folder = run_folder.RunFolder(tmp_path / 'run')
+    with pytest.raises(KeyboardInterrupt):
+        folder.log({'iteration': 1, 'reward': 0.0})
+    folder.close()
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_usable_run(tmp_path):
     command = [sys.executable, '-m', 'robot_rl', 'train', '--name', 'cut', '--quiet']
