@@ -170,8 +170,9 @@ class Run:
     """The .onnx file."""
     engine: str = 'analytic'
     """Engine of the simulated robot; '' if a real one is there."""
-    goal: str = 'hover'
-    """hover, figure_eight or lissajous; '' if somebody else sends the goal."""
+    goal: str = 'default'
+    """default (see launch/params), hover, figure_eight or lissajous; '' if somebody else sends
+    the goal."""
     robot: str = ''
     """Robot; by default the one that the policy names."""
     seconds: float = math.inf

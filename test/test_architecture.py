@@ -62,6 +62,7 @@ ALSO: dict[str, set[str]] = {
     'engines.mujoco_warp': {'mujoco', 'mujoco_warp', 'warp'},
     'engines.pybullet': {'pybullet'},
     'engines.isaaclab': {'isaaclab'},
+    'nodes.launching': {'launch', 'launch_ros'},
 }
 # ... and only inside a function, so that importing the file stays light.
 ALSO_LATE: dict[str, set[str]] = {

@@ -6,6 +6,7 @@ See spec.drive.JointDrive for the law. All arrays are NumPy float64.
 from __future__ import annotations
 
 from collections.abc import Mapping
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,38 +44,41 @@ class ServoDrive:
             self._parameters[name] = np.tile(nominal, (num_envs, 1))
         self.names = tuple(self._parameters)
         """Parameters that `randomize` takes."""
-        self._now = np.zeros((3, num_envs, size))
-        self._before = np.zeros((3, num_envs, size))
+        self._rows = np.arange(num_envs)
+        self._past = np.zeros((1, 3, num_envs, size))  # targets, the newest first
         self._age = 0.0
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Keep as many periods of targets as the longest delay needs."""
+        longest = float(self._parameters['command_delay'].max())
+        lacking = 1 + math.ceil(longest / self._control_dt - 1e-6) - len(self._past)
+        if lacking > 0:
+            self._past = np.concatenate((self._past, *[self._past[-1:]] * lacking))
 
     def reset(self, env_ids: NDArray[np.int64], position: Array) -> None:
         """Hold `position` (len(env_ids), joints) until the first command."""
-        self._now[:, env_ids] = 0.0
-        self._now[0, env_ids] = position
-        self._before[:, env_ids] = self._now[:, env_ids]
+        self._past[:, :, env_ids] = 0.0
+        self._past[:, 0, env_ids] = position
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
-        """Set those of `parameters` that are the drives'. Raises SpecError for a long delay."""
+        """Set those of `parameters` that are the drives'."""
         for name in self.names:
             if name in parameters:
                 self._parameters[name][env_ids.numpy()] = parameters[name].numpy()
-        longest = float(self._parameters['command_delay'].max())
-        if longest > self._control_dt + 1e-9:
-            raise SpecError(
-                f"'command_delay' must be at most the control period of {self._control_dt} s, got "
-                f'{longest} s.'
-            )
+        if 'command_delay' in parameters:
+            self._make_room()
 
     def command(self, setpoint: torch.Tensor) -> None:
         """Take `setpoint` (num_envs, size) [SI]; each drive hears of it after its delay."""
-        wanted = self._drive.targets(setpoint.double().numpy(), self._now[0], self._control_dt)
-        self._before, self._now = self._now, np.stack(wanted)
+        wanted = self._drive.targets(setpoint.double().numpy(), self._past[0, 0], self._control_dt)
+        self._past[1:] = self._past[:-1].copy()
+        self._past[0] = wanted
         self._age = 0.0
 
     def effort(self, position: Array, velocity: Array) -> Array:
         """Efforts (num_envs, joints) to be held over the next physics step; time moves on."""
-        late = self._age + 1e-9 < self._parameters['command_delay']
-        goal, speed, given = np.where(late, self._before, self._now)
+        goal, speed, given = self._heard()
         self._age += self._dt
         stiffness, damping, limit, fastest = (self._parameters[name] for name in PER_JOINT)
         effort = given.copy()
@@ -87,3 +91,11 @@ class ServoDrive:
         upper = np.clip(steep * (1.0 - share), 0.0, limit)
         lower = np.clip(-steep * (1.0 + share), -limit, 0.0)
         return np.clip(effort, lower, upper, out=effort)
+
+    def _heard(self) -> Array:
+        """Targets (3, num_envs, joints) that have reached the drives by now."""
+        if len(self._past) == 1:
+            return self._past[0]
+        late = self._parameters['command_delay'][:, 0] - self._age
+        periods = np.maximum(np.ceil(late / self._control_dt - 1e-6), 0.0).astype(int)
+        return self._past[periods, :, self._rows].swapaxes(0, 1)

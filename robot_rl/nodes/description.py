@@ -18,12 +18,14 @@ Value = bool | int | float | str | list[float] | list[str]
 """What a ROS parameter can hold."""
 
 GOALS: dict[str, dict[str, Value]] = {
+    'default': {},
     'hover': {'kind': 'hold'},
     'figure_eight': {'kind': 'figure_eight'},
     'lissajous': {'kind': 'lissajous'},
 }
 """Goal by name to parameters of goal_node that differ from the parameter file."""
 GROUND_TRUTH = 'ground_truth/odom'
+JOINT_TRUTH = 'ground_truth/joint_states'
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ def processes(
     policy: Path,
     *,
     engine: str = 'analytic',
-    goal: str = 'hover',
+    goal: str = 'default',
     goal_parameters: Mapping[str, Value] | None = None,
     sim_parameters: Mapping[str, Value] | None = None,
-    level: str = 'motors',
+    level: str,
+    task: str = '',
     record: Path | None = None,
     report: Path | None = None,
     use_sim_time: bool = False,
@@ -62,10 +65,12 @@ def processes(
         robot: the robot that is simulated.
         policy: the .onnx file.
         engine: name of the engine; '' leaves the simulation out (a real robot is there).
-        goal: one of GOALS; '' leaves the goal out (somebody else sends it).
+        goal: one of GOALS, 'default' for the one in the parameter file; '' leaves the goal out
+            (somebody else sends it), as does a robot of which nothing is asked.
         goal_parameters: more parameters of goal_node.
         sim_parameters: more parameters of sim_node.
         level: setpoint level that the policy commands.
+        task: what the policy was trained for, whose world the simulation takes.
         record: a new .mcap file.
         report: where policy_node writes its durations.
         use_sim_time: whether time is that of /clock.
@@ -79,9 +84,9 @@ def processes(
     clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
     found: list[Process] = []
     if engine:
-        simulation = {'robot': robot.name, 'engine': engine, 'level': level}
+        simulation = {'robot': robot.name, 'engine': engine, 'level': level, 'task': task}
         found.append(Process('sim_node', {**simulation, **(sim_parameters or {})}))
-    if goal:
+    if goal and robot.has_goal:
         wanted = {'robot': robot.name, **GOALS[goal], 'start_with': setpoint.topic}
         found.append(Process('goal_node', {**wanted, **(goal_parameters or {}), **clock}))
     flying: dict[str, Value] = {'robot': robot.name, 'policy': str(policy), 'autostart': True}
@@ -98,4 +103,7 @@ def processes(
 def recorded_topics(robot: Robot, level: str, *, truth: bool) -> Sequence[str]:
     """Topics worth keeping: every input, the setpoint, diagnostics and, simulated, the truth."""
     topics = [topic.name for topic in robot.topics] + [robot.setpoint(level).topic, '/diagnostics']
-    return [*topics, GROUND_TRUTH] if truth else topics
+    truths = [] if robot.fixed_base else [GROUND_TRUTH]
+    if robot.setpoint(level).drive is not None:
+        truths.append(JOINT_TRUTH)
+    return [*topics, *truths] if truth else topics

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 import json
+import math
 import os
 from pathlib import Path
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class FlightResult:
     goal: str
     engine: str
     error_rms: float
-    """[m] over the scored part."""
+    """[m] over the scored part; nan for a robot of which no position is asked."""
     error_max: float
     """[m] over the scored part."""
     tilt_max: float
@@ -118,6 +119,7 @@ def fly(
         goal_parameters=goal_parameters,
         sim_parameters=sim_parameters,
         level=contract.level,
+        task=contract.task,
         record=record.resolve(),
         report=report.resolve(),
     )
@@ -167,29 +169,22 @@ def _score(
     said: dict[str, Any] = json.loads(report.read_text())
     setpoint_topic = robot.setpoint(level).topic
     rows = _decode(robot, level, record, said['activated_at'])
-    truth, goals, sent = (
-        rows[GROUND_TRUTH],
-        rows[robot.topic('goal_pos_w').name],
-        rows[setpoint_topic],
-    )
-    if not (len(truth) and len(goals) and len(sent)):
-        raise FlightError(f'The recording {record} lacks the truth, the goal or the setpoints.')
-    flown = truth[(truth[:, 0] >= 0.0) & (truth[:, 0] <= duration_s)]
-    moment, position, quat = flown[:, 0], flown[:, 1:4], flown[:, 4:8]
-    wanted = np.stack([np.interp(moment, goals[:, 0], goals[:, i]) for i in (1, 2, 3)], axis=1)
-    tilt = np.arccos(np.clip(1.0 - 2.0 * (quat[:, 1] ** 2 + quat[:, 2] ** 2), -1.0, 1.0))
-    scored = moment >= settle_s
-    error = np.linalg.norm(position - wanted, axis=1)[scored]
-    if not len(error):
+    sent = rows[setpoint_topic]
+    if not len(sent):
+        raise FlightError(f'The recording {record} lacks the setpoints.')
+    path = _path(robot, rows, record, duration_s)
+    scored = path.time >= settle_s
+    error = np.linalg.norm(path.position - path.goal, axis=1)[scored]
+    if len(path.time) and not len(error):
         raise FlightError(
             f'A flight of {duration_s:g} s has nothing to score after {settle_s:g} s.'
         )
     return FlightResult(
         goal=goal,
         engine=engine,
-        error_rms=float(np.sqrt(np.mean(error**2))),
-        error_max=float(error.max()),
-        tilt_max=float(tilt.max()),
+        error_rms=float(np.sqrt(np.mean(error**2))) if len(error) else math.nan,
+        error_max=float(error.max(initial=0.0)) if len(error) else math.nan,
+        tilt_max=float(path.tilt.max(initial=0.0)),
         ticks=said['ticks'],
         missed=said['missed_deadlines'],
         rate_hz=said['rate_hz'],
@@ -198,10 +193,10 @@ def _score(
         memory_mb=(float(usage[0, 1]), float(usage[-1, 1])),
         cpu=float((usage[-1, 2] - usage[0, 2]) / (usage[-1, 0] - usage[0, 0])),
         reasons=tuple(said['reasons']),
-        time=moment,
-        position=position,
-        goal_position=wanted,
-        tilt=tilt,
+        time=path.time,
+        position=path.position,
+        goal_position=path.goal,
+        tilt=path.tilt,
         scored=scored,
         setpoint_time=sent[:, 0],
         setpoints=sent[:, 1:],
@@ -211,23 +206,53 @@ def _score(
     )
 
 
+class _Path(NamedTuple):
+    """Where a robot was and should have been; empty where no position is asked of it."""
+
+    time: Array
+    position: Array
+    goal: Array
+    tilt: Array
+
+
+def _path(robot: Robot, rows: Mapping[str, Array], record: Path, duration_s: float) -> _Path:
+    topic = _goal_topic(robot)
+    if not topic:
+        return _Path(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
+    truth, goals = rows[GROUND_TRUTH], rows[topic]
+    if not (len(truth) and len(goals)):
+        raise FlightError(f'The recording {record} lacks the truth or the goal.')
+    flown = truth[(truth[:, 0] >= 0.0) & (truth[:, 0] <= duration_s)]
+    moment, position, quat = flown[:, 0], flown[:, 1:4], flown[:, 4:8]
+    wanted = np.stack([np.interp(moment, goals[:, 0], goals[:, i]) for i in (1, 2, 3)], axis=1)
+    tilt = np.arccos(np.clip(1.0 - 2.0 * (quat[:, 1] ** 2 + quat[:, 2] ** 2), -1.0, 1.0))
+    return _Path(moment, position, wanted, tilt)
+
+
+def _goal_topic(robot: Robot) -> str:
+    """Topic of the position asked of a moving base; '' where there is none."""
+    if robot.fixed_base or not robot.has_goal or 'goal_pos_w' not in robot.goal.signals:
+        return ''
+    return robot.goal.name
+
+
 def _decode(robot: Robot, level: str, record: Path, start: float) -> dict[str, Array]:
     """Topic to rows (time since `start` [s], values): truth, goal and setpoint of a recording."""
     from rclpy.serialization import deserialize_message
 
-    from robot_rl.nodes.messages import DECODERS, message_type, stamp_of
+    from robot_rl.nodes.messages import message_type, stamp_of
     from robot_rl.nodes.setpoints import codec
+    from robot_rl.nodes.signals import DECODERS
 
     setpoint = robot.setpoint(level)
-    goal = robot.topic('goal_pos_w').name
-    names = (*DECODERS['nav_msgs/msg/Odometry'].signals, *robot.topic('goal_pos_w').signals)
-    arrays = {name: np.zeros(robot.signal(name).size) for name in names}
     values = np.zeros(setpoint.size)
-    columns = {
-        GROUND_TRUTH: (arrays['base_pos_w'], arrays['base_quat_w']),
-        goal: (arrays['goal_pos_w'],),
-        setpoint.topic: (values,),
-    }
+    columns: dict[str, tuple[Array, ...]] = {setpoint.topic: (values,)}
+    arrays: dict[str, Array] = {}
+    if goal := _goal_topic(robot):
+        names = (*DECODERS['nav_msgs/msg/Odometry'].signals, *robot.goal.signals, 'goal_quat_w')
+        arrays = {name: np.zeros(robot.signal(name).size) for name in names}
+        columns[GROUND_TRUTH] = (arrays['base_pos_w'], arrays['base_quat_w'])
+        columns[goal] = (arrays['goal_pos_w'],)
     rows: dict[str, list[Array]] = {name: [] for name in columns}
     for recorded in read(record):
         name = recorded.topic.lstrip('/')
@@ -238,5 +263,6 @@ def _decode(robot: Robot, level: str, record: Path, start: float) -> dict[str, A
             codec(recorded.ros_type).read(message, robot, setpoint, values)
         else:
             DECODERS[recorded.ros_type].decode(message, robot, arrays)
-        rows[name].append(np.concatenate(([stamp_of(message) - start], *columns[name])))
+        stamp = stamp_of(message) if hasattr(message, 'header') else 1e-9 * recorded.log_time
+        rows[name].append(np.concatenate(([stamp - start], *columns[name])))
     return {name: np.array(items) for name, items in rows.items()}

@@ -1,43 +1,67 @@
-"""Publishes a goal with its derivatives: a point, a figure eight or a Lissajous curve."""
+"""Publishes a goal: a point, a figure eight, a Lissajous curve, or waypoints of any kind."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import math
 import sys
 from typing import Any
 
+import numpy as np
 from rclpy.node import Node
 
 from robot_rl.errors import SpecError, UnknownNameError
-from robot_rl.nodes.messages import ENCODERS, message_type, set_stamp
+from robot_rl.nodes.messages import Values, message_type, set_stamp
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
 from robot_rl.nodes.process import Stop, executor_of, serve
 from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.rhythm import Rhythm, Stopped
+from robot_rl.nodes.signals import encoder
 from robot_rl.nodes.subscriptions import TakenByHand
 from robot_rl.spec import registry
 from robot_rl.spec.curves import Curve, figure_eight, hold, lissajous
+from robot_rl.spec.robot import Robot, Topic
 
-KINDS = ('hold', 'figure_eight', 'lissajous')
+KINDS = ('hold', 'figure_eight', 'lissajous', 'waypoints')
+Goal = Callable[[float], dict[str, Values]]
+"""Time [s] to the signals of a goal."""
 
 
-def _curve(parameters: Parameters) -> Curve:
-    """Build the curve from parameters. Raises UnknownNameError or SpecError."""
-    kind = parameters.get('kind', 'hold')
+def _curve(kind: str, parameters: Parameters) -> Goal:
+    """A moving position with its derivatives. Raises SpecError."""
     x, y, z = parameters.floats('centre', (0.0, 0.0, 1.0))
     speed, ramp_s = parameters.get('speed', 1.0), parameters.get('ramp_s', 2.0)
     length, width = parameters.get('length', 1.0), parameters.get('width', 0.5)
     a, b, c = parameters.floats('amplitude', (1.0, 0.5, 0.2))
-    ratio = parameters.floats('ratio', (1.0, 2.0, 3.0))
-    if kind == 'hold':
-        return hold((x, y, z))
-    if kind == 'figure_eight':
-        return figure_eight((x, y, z), speed, length=length, width=width, ramp_s=ramp_s)
-    if kind == 'lissajous':
-        k, m, n = (round(v) for v in ratio)
-        return lissajous((x, y, z), (a, b, c), (k, m, n), speed, ramp_s=ramp_s)
-    raise UnknownNameError('goal', kind, KINDS)
+    k, m, n = (round(v) for v in parameters.floats('ratio', (1.0, 2.0, 3.0)))
+    curve: Curve = {
+        'hold': lambda: hold((x, y, z)),
+        'figure_eight': lambda: figure_eight(
+            (x, y, z), speed, length=length, width=width, ramp_s=ramp_s
+        ),
+        'lissajous': lambda: lissajous((x, y, z), (a, b, c), (k, m, n), speed, ramp_s=ramp_s),
+    }[kind]()
+    return lambda time: dict(zip(_DERIVATIVES, curve(time), strict=True))
+
+
+def _waypoints(robot: Robot, topic: Topic, parameters: Parameters) -> Goal:
+    """Goals one after another, over and over. Raises SpecError for rows of another length."""
+    sizes = [robot.signal(name).size for name in topic.signals]
+    hold_s = parameters.get('hold_s', 4.0)
+    numbers = np.array(parameters.numbers('waypoints'))
+    if not len(numbers) or len(numbers) % sum(sizes):
+        raise SpecError(
+            f"Parameter 'waypoints' of the goal must hold rows of {sum(sizes)} numbers "
+            f'({", ".join(topic.signals)}), got {len(numbers)}.'
+        )
+    rows = numbers.reshape(-1, sum(sizes))
+    goals = [
+        dict(zip(topic.signals, np.split(row, np.cumsum(sizes)[:-1]), strict=True)) for row in rows
+    ]
+    return lambda time: goals[int(max(time, 0.0) // hold_s) % len(goals)]
+
+
+_DERIVATIVES = ('goal_pos_w', 'goal_lin_vel_w', 'goal_lin_acc_w')
 
 
 class GoalNode(Node):
@@ -52,9 +76,15 @@ class GoalNode(Node):
         super().__init__('goal_node', **NODE_OPTIONS)
         parameters = Parameters(self)
         self._robot = registry.robot(parameters.get('robot', 'crazyflie'))
-        topic = self._robot.topic('goal_pos_w')
+        topic = self._robot.goal
         name = parameters.get('goal_topic', topic.name)
-        self._curve = _curve(parameters)
+        kind = parameters.get('kind', 'hold')
+        if kind not in KINDS:
+            raise UnknownNameError('goal', kind, KINDS)
+        if kind == 'waypoints':
+            self._goal = _waypoints(self._robot, topic, parameters)
+        else:
+            self._goal = _curve(kind, parameters)
         self._rate = parameters.get('rate_hz', 100.0)
         self._delay = parameters.get('delay_s', 2.0)
         self._start_with = parameters.get('start_with', '')
@@ -63,7 +93,7 @@ class GoalNode(Node):
         if not self._rate > 0.0:
             raise SpecError(f"Parameter 'rate_hz' of the goal must be positive, got {self._rate}.")
         self._message = message_type(topic.message)()
-        self._encode = ENCODERS[topic.message]
+        self._encode = encoder(topic.message)
         self._publisher = self.create_publisher(type(self._message), name, profile(qos))
         self._waiting_for: Any = None
 
@@ -98,12 +128,7 @@ class GoalNode(Node):
         return False
 
     def _publish(self, time: float, ros_time: float) -> None:
-        position, velocity, acceleration = self._curve(time if math.isfinite(time) else -1.0)
-        signals = {
-            'goal_pos_w': position,
-            'goal_lin_vel_w': velocity,
-            'goal_lin_acc_w': acceleration,
-        }
+        signals = self._goal(time if math.isfinite(time) else -1.0)
         self._encode(self._message, self._robot, signals)
         set_stamp(self._message, ros_time)
         self._publisher.publish(self._message)

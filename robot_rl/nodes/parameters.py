@@ -8,6 +8,7 @@ default.
 from __future__ import annotations
 
 from collections.abc import Sequence
+import math
 from typing import Any, TypeVar, cast
 
 from rclpy.node import Node
@@ -57,6 +58,13 @@ class Parameters:
                 f'got {values!r}.'
             )
         return tuple(float(v) for v in values)
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """List of floats of any length; empty if not given. Raises SpecError."""
+        values = self._value(name, [math.nan], list)
+        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+            raise SpecError(f'Parameter {name!r} of {self._where}: expected numbers.')
+        return tuple(float(v) for v in values if not math.isnan(v))
 
     def strings(self, name: str, default: Sequence[str]) -> tuple[str, ...]:
         """List of strings; [''] stands for none, because ROS cannot type an empty list."""

@@ -13,9 +13,10 @@ from rclpy.node import Node
 from robot_rl.deploy.controller import Controller
 from robot_rl.deploy.watchdog import Source
 from robot_rl.errors import MessageError
-from robot_rl.nodes.messages import Decoder, Values, decoder, message_type, stamp_of
+from robot_rl.nodes.messages import Values, message_type, stamp_of
 from robot_rl.nodes.parameters import Parameters
 from robot_rl.nodes.qos import Quality, profile
+from robot_rl.nodes.signals import Decoder, decoder
 from robot_rl.nodes.subscriptions import TakenByHand
 from robot_rl.spec.robot import Robot, Topic
 

@@ -222,7 +222,7 @@ class PolicyNode(LifecycleNode):
             self._land('the node was asked to end')
         finally:
             if self._engaged:  # a defect of ours: the robot is not left with the last setpoint
-                self._output.publish_last_stage(self._rhythm.now() + self._rhythm.ros_offset())
+                self._publish_last()
         self._write_report(final=True)
         return 0
 
@@ -293,7 +293,7 @@ class PolicyNode(LifecycleNode):
         command = controller.tick(now)
         after = time.perf_counter()
         if command.publish:
-            self._output.publish(command.setpoint, now + offset)
+            self._output.publish(command.setpoint, now + offset, command.stiffness)
         done = time.perf_counter()
         controller.measure()
         self._traces.push(after - before, done - woken, late, self._inputs.age(now))
@@ -318,9 +318,14 @@ class PolicyNode(LifecycleNode):
             while self._engaged:
                 self._tick(serve=False)
         except Stopped:  # asked twice, or time does not pass: the end of the safe action at once
-            self._output.publish_last_stage(self._rhythm.now() + self._rhythm.ros_offset())
+            self._publish_last()
         self._landing_until = 0.0
         self._output.claim.release()
+
+    def _publish_last(self) -> None:
+        """Leave the robot with the end of its safe action."""
+        moment = self._rhythm.now() + self._rhythm.ros_offset()
+        self._output.publish_last_stage(self._require().command.setpoint, moment)
 
     def _ended(self) -> bool:
         """Whether a wait of the loop must end: asked to stop while flying, twice while landing."""

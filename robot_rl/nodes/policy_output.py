@@ -13,8 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from robot_rl.nodes.claim import Claim
-from robot_rl.nodes.messages import set_stamp
-from robot_rl.nodes.setpoints import codec
+from robot_rl.nodes.setpoints import available, codec
 from robot_rl.nodes.stamped_bytes import StampedBytes
 from robot_rl.spec.robot import Robot, Setpoint
 
@@ -44,16 +43,16 @@ class Output:
             MessageError: no setpoint can be sent as `message`.
             MissingPackageError: the package of `message` is not installed.
         """
-        self.setpoint = replace(
-            setpoint, topic=topic or setpoint.topic, message=message or setpoint.message
-        )
-        self._node = node
+        if message:
+            setpoint = replace(setpoint, message=message, fallback='')
+        self.setpoint = available(replace(setpoint, topic=topic or setpoint.topic))
+        self._node, self._robot = node, robot
         self.codec = codec(self.setpoint.message)
         self._message: Any = self.codec.create(robot, self.setpoint)
         self.kind = type(self._message)
         self._bytes = None
         if self.codec.stamped:
-            write = lambda values: self.codec.write(self._message, self.setpoint, values)  # noqa: E731
+            write = lambda values: self._write(values, 1.0)  # noqa: E731
             self._bytes = StampedBytes.find(self._message, self.setpoint.size, write)
         self._publisher = node.create_publisher(self.kind, self.setpoint.topic, qos)
         self.topic: str = self._publisher.topic_name
@@ -61,27 +60,32 @@ class Output:
         self.claim = Claim(node.context.get_domain_id(), self.topic)
         """Held while this node drives the robot."""
 
-    def publish(self, values: NDArray[np.float64], ros_time: float) -> None:
-        """Send `values` (size,) [SI], stamped `ros_time` [s]."""
+    def _write(self, values: NDArray[np.float64], stiffness: float) -> None:
+        self.codec.write(self._message, self._robot, self.setpoint, values, stiffness)
+
+    def publish(
+        self, values: NDArray[np.float64], ros_time: float, stiffness: float = 1.0
+    ) -> None:
+        """Send `values` (size,) [SI], stamped `ros_time` [s], with a part of the stiffness."""
         if self._bytes is not None:
             self._publisher.publish(self._bytes.fill(values, ros_time))
             return
-        self.codec.write(self._message, self.setpoint, values)
-        if self.codec.stamped:
-            set_stamp(self._message, ros_time)
-        else:
-            self._message.timestamp = int(ros_time * 1e6)
+        self._write(values, stiffness)
+        self.codec.stamp(self._message, ros_time)
         self._publisher.publish(self._message)
 
-    def publish_last_stage(self, ros_time: float) -> None:
+    def publish_last_stage(self, sent: NDArray[np.float64], ros_time: float) -> None:
         """Send the last stage of the safe action, several times: nothing comes after it.
+
+        `sent` (size,) is the setpoint before it, which a stage may hold.
 
         A single message is lost to a listener that is best effort and busy, or with the shared
         memory of a process that ends; the robot would then keep the setpoint before it.
         """
-        last = np.array(self.setpoint.safe[-1].setpoint)
+        stage = self.setpoint.safe[-1]
+        last = np.where(np.isnan(stage.setpoint), sent, stage.setpoint)
         for repeat in range(LAST_REPEATS):
-            self.publish(last, ros_time + repeat * LAST_PERIOD_S)
+            self.publish(last, ros_time + repeat * LAST_PERIOD_S, stage.stiffness)
             time.sleep(LAST_PERIOD_S)
         self._publisher.wait_for_all_acked(Duration(seconds=ACKNOWLEDGED_S))
 

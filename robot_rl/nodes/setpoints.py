@@ -3,26 +3,27 @@
 `create` makes the message once, `write` fills it in every control period without allocating,
 `read` is the receiver's side and checks names, order and size before it believes a number.
 
-Not run against the real autopilots here: mavros_msgs/AttitudeTarget and
-px4_msgs/VehicleRatesSetpoint. Their conversions are tested as pure functions on stand-in
-messages with the published field lists.
+Not run against the real thing here, for want of the packages: mavros_msgs, px4_msgs,
+ackermann_msgs and unitree_go. Their conversions are tested as pure functions on stand-in messages
+with the published field lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from robot_rl.errors import MessageError
-from robot_rl.nodes.messages import check_frame, message_type
+from robot_rl.errors import MessageError, MissingPackageError
+from robot_rl.nodes import (
+    setpoints_autopilot,
+    setpoints_car,
+    setpoints_joint,
+    setpoints_twist,
+    setpoints_unitree,
+)
+from robot_rl.nodes.messages import Values, message_type, set_stamp
 from robot_rl.spec.robot import Robot, Setpoint
-
-Values = NDArray[np.float64]
-MAVROS_IGNORE_ATTITUDE = 128  # AttitudeTarget.IGNORE_ATTITUDE of mavros_msgs
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,20 @@ class Codec:
 
     prepare: Callable[[Any, Robot, Setpoint], None]
     """Fill in what never changes: names, frame, sizes."""
-    write: Callable[[Any, Setpoint, Values], None]
-    """Fill in the values of one control period [SI]."""
-    read: Callable[[Any, Robot, Setpoint, Values], None]
-    """Receiver's side: values out of a message; raises MessageError."""
-    stamped: bool = True
-    """Whether the message has a header; PX4's have a timestamp in microseconds."""
+    write: Callable[[Any, Robot, Setpoint, Values, float], None]
+    """Fill in the values of one control period [SI] and the part of the drives' stiffness."""
+    read: Callable[[Any, Robot, Setpoint, Values], float]
+    """Receiver's side: values out of a message; returns the part of the stiffness, 1 where the
+    message carries none. Raises MessageError."""
+    stamp: Callable[[Any, float], None] = set_stamp
+    """Write the time [s]."""
+    gains: bool = False
+    """Whether the message carries the stiffness."""
+
+    @property
+    def stamped(self) -> bool:
+        """Whether the message has a header with a stamp."""
+        return self.stamp is set_stamp
 
     def create(self, robot: Robot, setpoint: Setpoint) -> Any:
         """Make a message to be reused. Raises MissingPackageError."""
@@ -45,89 +54,50 @@ class Codec:
         return message
 
 
-def _prepare_joints(message: Any, _robot: Robot, setpoint: Setpoint) -> None:
-    message.name = list(setpoint.fields)
-    message.velocity = [0.0] * setpoint.size
-
-
-def _write_joints(message: Any, _setpoint: Setpoint, values: Values) -> None:
-    np.frombuffer(message.velocity)[:] = values  # in place: the field is an array of doubles
-
-
-def _read_joints(message: Any, _robot: Robot, setpoint: Setpoint, out: Values) -> None:
-    if tuple(message.name) != setpoint.fields:
-        raise MessageError(
-            f'A {setpoint.name} setpoint names the joints {", ".join(message.name) or "none"}, '
-            f'expected {", ".join(setpoint.fields)} in that order.'
-        )
-    if len(message.velocity) != setpoint.size:
-        raise MessageError(
-            f'A {setpoint.name} setpoint has {len(message.velocity)} velocities, expected '
-            f'{setpoint.size}.'
-        )
-    out[:] = message.velocity
-
-
-def _prepare_twist(message: Any, robot: Robot, _setpoint: Setpoint) -> None:
-    message.header.frame_id = robot.base_frame
-
-
-def _write_twist(message: Any, _setpoint: Setpoint, values: Values) -> None:
-    message.twist.linear.z = float(values[0])
-    angular = message.twist.angular
-    angular.x, angular.y, angular.z = float(values[1]), float(values[2]), float(values[3])
-
-
-def _read_twist(message: Any, robot: Robot, _setpoint: Setpoint, out: Values) -> None:
-    check_frame(message.header.frame_id, robot.base_frame, 'frame_id of the setpoint')
-    angular = message.twist.angular
-    out[0], out[1], out[2], out[3] = message.twist.linear.z, angular.x, angular.y, angular.z
-
-
-def _prepare_mavros(message: Any, robot: Robot, _setpoint: Setpoint) -> None:
-    message.header.frame_id = robot.base_frame
-    message.type_mask = MAVROS_IGNORE_ATTITUDE
-
-
-def _write_mavros(message: Any, setpoint: Setpoint, values: Values) -> None:
-    """MAVROS takes FLU body rates and turns them itself; thrust is a part of the largest."""
-    rate = message.body_rate
-    rate.x, rate.y, rate.z = float(values[1]), float(values[2]), float(values[3])
-    message.thrust = float(values[0]) / setpoint.high[0]
-
-
-def _read_mavros(message: Any, _robot: Robot, setpoint: Setpoint, out: Values) -> None:
-    rate = message.body_rate
-    out[0], out[1:] = message.thrust * setpoint.high[0], (rate.x, rate.y, rate.z)
-
-
-def flu_to_frd(x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Body vector, forward-left-up (REP-103) to forward-right-down (PX4); its own inverse."""
-    return x, -y, -z
-
-
-def _prepare_px4(_message: Any, _robot: Robot, _setpoint: Setpoint) -> None:
-    pass
-
-
-def _write_px4(message: Any, setpoint: Setpoint, values: Values) -> None:
-    """PX4 takes FRD body rates and the thrust as a fraction along body z, which points down."""
-    message.roll, message.pitch, message.yaw = flu_to_frd(
-        float(values[1]), float(values[2]), float(values[3])
-    )
-    message.thrust_body[2] = -float(values[0]) / setpoint.high[0]
-
-
-def _read_px4(message: Any, _robot: Robot, setpoint: Setpoint, out: Values) -> None:
-    out[0] = -float(message.thrust_body[2]) * setpoint.high[0]
-    out[1:] = flu_to_frd(message.roll, message.pitch, message.yaw)
+def _no_stamp(_message: Any, _seconds: float) -> None:
+    """Leave a message that carries no time as it is."""
 
 
 CODECS: dict[str, Codec] = {
-    'sensor_msgs/msg/JointState': Codec(_prepare_joints, _write_joints, _read_joints),
-    'geometry_msgs/msg/TwistStamped': Codec(_prepare_twist, _write_twist, _read_twist),
-    'mavros_msgs/msg/AttitudeTarget': Codec(_prepare_mavros, _write_mavros, _read_mavros),
-    'px4_msgs/msg/VehicleRatesSetpoint': Codec(_prepare_px4, _write_px4, _read_px4, stamped=False),
+    'sensor_msgs/msg/JointState': Codec(
+        setpoints_joint.prepare_state, setpoints_joint.write_state, setpoints_joint.read_state
+    ),
+    'trajectory_msgs/msg/JointTrajectory': Codec(
+        setpoints_joint.prepare_trajectory,
+        setpoints_joint.write_trajectory,
+        setpoints_joint.read_trajectory,
+    ),
+    'std_msgs/msg/Float64MultiArray': Codec(
+        setpoints_joint.prepare_array,
+        setpoints_joint.write_array,
+        setpoints_joint.read_array,
+        stamp=_no_stamp,
+        gains=True,
+    ),
+    'geometry_msgs/msg/TwistStamped': Codec(
+        setpoints_twist.prepare, setpoints_twist.write, setpoints_twist.read
+    ),
+    'ackermann_msgs/msg/AckermannDriveStamped': Codec(
+        setpoints_car.prepare, setpoints_car.write, setpoints_car.read
+    ),
+    'mavros_msgs/msg/AttitudeTarget': Codec(
+        setpoints_autopilot.prepare_mavros,
+        setpoints_autopilot.write_mavros,
+        setpoints_autopilot.read_mavros,
+    ),
+    'px4_msgs/msg/VehicleRatesSetpoint': Codec(
+        setpoints_autopilot.prepare_px4,
+        setpoints_autopilot.write_px4,
+        setpoints_autopilot.read_px4,
+        stamp=setpoints_autopilot.stamp_px4,
+    ),
+    'unitree_go/msg/LowCmd': Codec(
+        setpoints_unitree.prepare,
+        setpoints_unitree.write,
+        setpoints_unitree.read,
+        stamp=_no_stamp,
+        gains=True,
+    ),
 }
 """ROS type to how it carries a setpoint."""
 
@@ -137,3 +107,18 @@ def codec(name: str) -> Codec:
     if name not in CODECS:
         raise MessageError(f'No setpoint can be sent as {name!r}. Known: {", ".join(CODECS)}.')
     return CODECS[name]
+
+
+def available(setpoint: Setpoint) -> Setpoint:
+    """The setpoint with the message that this machine has: the robot's first choice or the other.
+
+    Raises MissingPackageError where it has neither.
+    """
+    try:
+        message_type(setpoint.message)
+    except MissingPackageError:
+        if not setpoint.fallback:
+            raise
+        message_type(setpoint.fallback)
+        return replace(setpoint, message=setpoint.fallback)
+    return setpoint

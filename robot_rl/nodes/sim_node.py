@@ -21,18 +21,23 @@ from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 
 from robot_rl.errors import MessageError, SpecError
-from robot_rl.nodes.messages import ENCODERS, message_type, set_stamp, stamp_of
+from robot_rl.nodes.messages import message_type, set_stamp, stamp_of
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
 from robot_rl.nodes.process import Stop, executor_of, raise_priority, serve
 from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.rhythm import Rhythm, Stopped
-from robot_rl.nodes.setpoints import codec
+from robot_rl.nodes.setpoints import available, codec
+from robot_rl.nodes.signals import encoder
 from robot_rl.nodes.simulated_robot import SimulatedRobot
 from robot_rl.nodes.subscriptions import TakenByHand
 from robot_rl.spec import registry
 from robot_rl.spec.robot import Robot, Setpoint
 
-TRUTH = 'ground_truth/odom'
+TRUTHS = (
+    ('nav_msgs/msg/Odometry', 'ground_truth/odom', 'base_pos_w'),
+    ('sensor_msgs/msg/JointState', 'ground_truth/joint_states', 'joint_pos'),
+)
+"""(message, topic, a signal that the robot must have for it)."""
 LOCKSTEP_S = 0.2
 """[s] of wall time that a simulation as fast as it can waits for the controller's answer."""
 EPOCH_S = 1.0
@@ -47,11 +52,15 @@ class SimNode(Node):
         super().__init__('sim_node', **NODE_OPTIONS)
         parameters = Parameters(self)
         self._robot: Robot = registry.robot(parameters.get('robot', 'crazyflie'))
-        self._setpoint: Setpoint = self._robot.setpoint(parameters.get('level', 'motors'))
+        setpoints = self._robot.setpoints
+        level = parameters.get('level', next(iter(setpoints)))
+        self._setpoint: Setpoint = available(self._robot.setpoint(level))
+        task = parameters.get('task', '')
         self._dt = parameters.get('dt', 0.002)
         self._speed = parameters.get('speed', 1.0)
         self._sensor_dt = 1.0 / max(t.rate_hz for t in self._robot.topics)
-        self._initial = parameters.floats('initial_position', (0.0, 0.0, 1.0))
+        rest = self._robot.rest.get('base_pos_w', (0.0, 0.0, 0.0))
+        self._initial = parameters.floats('initial_position', rest)
         randomize = parameters.get('randomize', False)
         settings = {
             'engine': parameters.get('engine', 'analytic'),
@@ -76,6 +85,7 @@ class SimNode(Node):
             dt=self._dt,
             sensor_dt=self._sensor_dt,
             randomize=randomize,
+            task=registry.task(task) if task else None,
             **settings,
         )
         self._simulation.reset(self._initial_state())
@@ -90,7 +100,10 @@ class SimNode(Node):
             if topic.rate_hz > 0.0:
                 self._add_output(topic.message, topic.name)
         self._measured_outputs = len(self._outputs)
-        self._add_output('nav_msgs/msg/Odometry', TRUTH)
+        truth = self._simulation.truth()
+        for message, name, needed in TRUTHS:
+            if needed in truth:
+                self._add_output(message, name)
         self._clock = Clock()
         self._clock_publisher = None
         if self._speed != 1.0:
@@ -104,7 +117,8 @@ class SimNode(Node):
             setpoint_topic,
             profile(self._qos['setpoint']),
         )
-        self._received = np.zeros(self._setpoint.size)
+        self._received = np.array(self._setpoint.neutral)
+        self._stiffness = 1.0
         self._heard: float | None = None
         self._stamp = 0.0
         self._complained = ''
@@ -113,17 +127,12 @@ class SimNode(Node):
     def _add_output(self, message: str, topic: str) -> None:
         kind = message_type(message)
         publisher = self.create_publisher(kind, topic, profile(self._qos['sensor']))
-        self._outputs.append((publisher, kind(), ENCODERS[message]))
+        self._outputs.append((publisher, kind(), encoder(message)))
 
     def _initial_state(self) -> dict[str, Sequence[float]]:
-        state: dict[str, Sequence[float]] = {
-            'base_pos_w': self._initial,
-            'base_quat_w': (1.0, 0.0, 0.0, 0.0),
-            'base_lin_vel_b': (0.0,) * 3,
-            'base_ang_vel_b': (0.0,) * 3,
-        }
-        if 'motors' in self._robot.setpoints:  # rotors that already turn: flight starts in the air
-            state['rotor_speed'] = self._robot.setpoints['motors'].neutral
+        state: dict[str, Sequence[float]] = dict(self._robot.rest)
+        if not self._robot.fixed_base:
+            state['base_pos_w'] = self._initial
         return state
 
     def run(self, stop: Stop) -> int:
@@ -184,7 +193,8 @@ class SimNode(Node):
         """One physics step."""
         self._listen(simulated)
         silence = 0.0 if self._heard is None else simulated - self._heard
-        self._simulation.step(None if self._heard is None else self._received, silence)
+        received = None if self._heard is None else self._received
+        self._simulation.step(received, silence, self._stiffness)
 
     def _listen(self, simulated: float) -> None:
         """Take the newest setpoint, if one came and it can be believed."""
@@ -192,15 +202,17 @@ class SimNode(Node):
         if message is None:
             return
         try:
-            self._codec.read(message, self._robot, self._setpoint, self._received)
+            self._stiffness = self._codec.read(
+                message, self._robot, self._setpoint, self._received
+            )
         except MessageError as error:
             if str(error) != self._complained:
                 self._complained = str(error)
                 self.get_logger().error(f'Setpoint refused. {error}')
             return
         self._heard = simulated
-        if self._codec.stamped:
-            self._stamp = stamp_of(message)
+        # A message without a stamp answers whatever was published last.
+        self._stamp = stamp_of(message) if self._codec.stamped else simulated
 
     def _publish(self, now: float) -> None:
         """Publish sensors, truth and, in simulated time, the clock last."""

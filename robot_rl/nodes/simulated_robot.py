@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 
 from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.task import Task
 
 Values = NDArray[np.float64]
-
-FIRMWARE_TIMEOUT_S = 0.5
-"""[s] without a setpoint after which the firmware stops following the last one. Source:
-crazyflie-firmware, commander.h, COMMANDER_WDT_TIMEOUT_STABILIZE = 500 ms. The firmware levels
-out then and cuts the motors at 2000 ms; a setpoint of rotor speeds cannot be levelled, so this
-simulation goes to the last stage of the safe action."""
+BELOW_GROUND = 0.02
+"""[m] a robot that is deeper has fallen through: contacts give way by less."""
 
 
 class SimulatedRobot:
@@ -38,8 +35,11 @@ class SimulatedRobot:
         seed: int,
         noise: bool,
         randomize: bool,
+        task: Task | None = None,
     ) -> None:
         """Build the engine at step `dt` [s]; sensors sample every `sensor_dt` [s].
+
+        With a `task` that has a world of its own (ground, walls), the robot is in that world.
 
         Raises:
             UnknownNameError: no such engine or setpoint level.
@@ -57,7 +57,12 @@ class SimulatedRobot:
         self.robot, self.dt = robot, dt
         self._setpoint = robot.setpoint(level)
         engines = importlib.import_module('robot_rl.envs.engines')
-        self._engine = engines.engine_factory(engine)(robot, level, 1, dt)
+        self._task = task if task and (task.perceive or task.terrain) else None
+        terrain = self._task.terrain if self._task else None
+        make = engines.engine_factory(engine)
+        self._engine = make(robot, level, 1, dt, terrain=terrain)
+        self._drawn: dict[str, Any] = {}
+        self._stiffness = 1.0
         self._spreads = engines.load_randomization(robot) if randomize else ()
         self._generator = self._torch.Generator().manual_seed(seed)
         self._names = tuple(name for t in robot.topics if t.rate_hz > 0.0 for name in t.signals)
@@ -82,19 +87,40 @@ class SimulatedRobot:
             sampler = importlib.import_module('robot_rl.mdp.randomization').ParameterSampler
             draw = sampler(self.robot, self._spreads, torch.device('cpu'))
             self._engine.randomize(draw(1, self._generator), row)
+        if self._task is not None:  # its world says where a robot can start
+            commands = self._task.commands
+            self._drawn = commands.draw(1, self._generator, self._engine.device)
+            asked = commands.signals(self._drawn)
+            drawn = self._task.initial_state(asked, 1, self._generator, self._engine.device)
+            self._start = {name: value[0].double().numpy() for name, value in drawn.items()}
         self._put(self._start)
         if self._measurement is not None:
-            self._sensors = self._measurement.fresh(self._engine.signals())
+            self._sensors = self._measurement.fresh(self._true())
         self.held = True
 
-    def step(self, setpoint: Values | None, silence: float) -> None:
-        """Advance by `dt` under the newest setpoint (None: none yet), `silence` [s] old."""
+    def _true(self) -> dict[str, Any]:
+        """True signals, those of the world among them."""
+        signals = self._engine.signals()
+        if self._task is not None and self._task.perceive is not None:
+            signals |= self._task.perceive(signals, self._drawn)
+        return signals
+
+    def step(self, setpoint: Values | None, silence: float, stiffness: float = 1.0) -> None:
+        """Advance by `dt` under the newest setpoint (None: none yet), `silence` [s] old.
+
+        `stiffness` is the part of the drives' own that the setpoint's message asks for.
+        """
         if setpoint is None:
             return
         self.held = False
-        off = silence > FIRMWARE_TIMEOUT_S
+        wanted = setpoint
+        if silence > self.robot.command_timeout_s:
+            last = self._setpoint.safe[-1]
+            wanted = np.where(np.isnan(last.setpoint), setpoint, last.setpoint)
+            stiffness = last.stiffness
+        if stiffness != self._stiffness:
+            self._stiffen(stiffness)
         # The drive has limits of its own, whatever it is sent.
-        wanted = np.asarray(self._setpoint.safe[-1].setpoint) if off else setpoint
         np.clip(wanted, self._setpoint.low, self._setpoint.high, out=self._command[0].numpy())
         self._engine.step(self._command)
         self._stay_above_ground()
@@ -103,9 +129,17 @@ class SimulatedRobot:
         """True signals now."""
         return {name: value[0].double().numpy() for name, value in self._engine.signals().items()}
 
+    def _stiffen(self, share: float) -> None:
+        """Give the drives a part of their stiffness."""
+        nominal = self.robot.parameters['joint_stiffness'].nominal
+        self._engine.randomize(
+            {'joint_stiffness': share * self._torch.tensor([nominal])}, self._torch.arange(1)
+        )
+        self._stiffness = share
+
     def measured(self) -> dict[str, Values]:
         """Sample of the sensors; call it once every sensor period."""
-        signals = self._engine.signals()
+        signals = self._true()
         if self._measurement is not None:
             signals, changed = self._measurement.sample(signals, self._sensors)
             self._sensors = {**self._sensors, **changed}
@@ -118,8 +152,10 @@ class SimulatedRobot:
 
     def _stay_above_ground(self) -> None:
         """A robot that fell through the ground (an engine without one) lies on it."""
+        if self._task is not None or self.robot.fixed_base:
+            return
         position = self._engine.signals()['base_pos_w'][0]
-        if float(position[2]) < 0.0:
+        if float(position[2]) < -BELOW_GROUND:
             lying = {name: np.zeros_like(value) for name, value in self._start.items()}
             lying['base_pos_w'][:2] = position[:2].numpy()
             lying['base_quat_w'][0] = 1.0

@@ -172,6 +172,9 @@ def robot() -> Robot:
             'base_ang_vel_b': (0.0, 0.0, 0.0),
             'rotor_speed': (HOVER_ROTOR_SPEED,) * 4,  # a flight starts in the air
         },
+        # crazyflie-firmware, commander.h, COMMANDER_WDT_TIMEOUT_STABILIZE: it levels out after
+        # 500 ms and cuts the motors at 2000 ms; rotor speeds cannot be levelled.
+        command_timeout_s=0.5,
         limits=Limits(
             tilt=math.radians(85.0),
             fence_low=(-3.0, -3.0, -0.1),

@@ -28,7 +28,7 @@ class JointDrive:
     would drive the joint faster (the torque-speed line of a DC motor). Stiffness, damping and
     limits are parameters of the robot with a component for each joint, so randomization can change
     them: `joint_stiffness`, `joint_damping`, `joint_effort_limit`, `joint_velocity_limit`.
-    `command_delay` [s], at most a control period, is how late targets reach the drives.
+    `command_delay` [s] is how late targets reach the drives.
     """
 
     targets: Targets

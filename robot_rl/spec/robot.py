@@ -52,6 +52,10 @@ class Setpoint:
     """ROS type that carries it, for example 'sensor_msgs/msg/JointState'."""
     physics_dt: float
     """[s] longest physics step that resolves the drive's own loop."""
+    fallback: str = ''
+    """ROS type for a machine without the package of `message`; '' for none."""
+    gains: bool = False
+    """Whether the message carries stiffness and damping beside positions."""
     start: tuple[Stage, ...] = ()
     """What the robot does before the policy drives (a robot with legs stands up)."""
     stop: tuple[Stage, ...] = ()
@@ -159,6 +163,8 @@ class Robot:
     touching: tuple[str, ...] = ()
     """Links that may touch things: feet, wheels. Any other contact sets the signal 'contact'."""
     lidar: Lidar | None = None
+    command_timeout_s: float = 0.5
+    """[s] without a setpoint after which the robot's own drives stop following the last one."""
     base_frame: str = 'base_link'
     world_frame: str = 'odom'
 
@@ -201,6 +207,19 @@ class Robot:
     def sensor(self, name: str) -> Sensor | None:
         """Sensor model of a signal, or None for one that is exact (a command)."""
         return next((s for s in self.sensors if s.signal == name), None)
+
+    @property
+    def has_goal(self) -> bool:
+        """Whether something is asked of the robot over ROS."""
+        return any(name.startswith('goal_') for topic in self.topics for name in topic.signals)
+
+    @property
+    def goal(self) -> Topic:
+        """Topic that says what is asked of the robot. Raises SpecError if there is none."""
+        for topic in self.topics:
+            if any(name.startswith('goal_') for name in topic.signals):
+                return topic
+        raise SpecError(f'Robot {self.name!r} has no topic for a goal.')
 
     def topic(self, name: str) -> Topic:
         """Topic that supplies a signal. Raises SpecError if none does."""

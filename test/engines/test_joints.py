@@ -109,10 +109,17 @@ def test_a_command_is_late_by_its_delay(make):
     assert [effort(drive) for _ in range(4)] == pytest.approx([0.0, 0.0, 2.0, 2.0])
 
 
-def test_a_delay_beyond_the_control_period_is_refused(make):
-    drive = servo(make())
-    with pytest.raises(SpecError, match=r'at most the control period of 0\.02 s, got 0\.05'):
-        drive.randomize({'command_delay': torch.tensor([[0.05]])}, torch.tensor([0]))
+def test_a_delay_may_be_longer_than_a_control_period_and_differ(make):
+    drive = servo(make(), num=2)
+    drive.randomize({'command_delay': torch.tensor([[0.05]])}, torch.tensor([1]))
+    drive.reset(np.arange(2), np.zeros((2, 1)))
+    rows = []
+    for goal in (0.1, 0.2, 0.3, 0.4):
+        drive.command(torch.full((2, 1), goal))
+        rows += [drive.effort(np.zeros((2, 1)), np.zeros((2, 1)))[:, 0] for _ in range(4)]
+    prompt, late = np.array(rows).T / 20.0
+    assert np.allclose(prompt, np.repeat([0.1, 0.2, 0.3, 0.4], 4).clip(max=0.25))
+    assert np.allclose(late, [0.0] * 10 + [0.1] * 4 + [0.2] * 2)
 
 
 def test_a_robot_without_a_drive_parameter_is_refused(make):

@@ -136,8 +136,9 @@ class Peer:
         from rclpy.signals import SignalHandlerOptions
 
         from robot_rl.deploy.timing import Pacer
-        from robot_rl.nodes.messages import ENCODERS, message_type
+        from robot_rl.nodes.messages import message_type
         from robot_rl.nodes.qos import profile, quality
+        from robot_rl.nodes.signals import ENCODERS
         from robot_rl.nodes.subscriptions import TakenByHand
         from robot_rl.spec import registry
 

@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 
 from robot_rl.errors import MessageError, MissingPackageError
-from robot_rl.nodes.messages import (
-    DECODERS,
-    ENCODERS,
-    decoder,
-    message_type,
-    set_stamp,
-    stamp_of,
-)
-from robot_rl.nodes.setpoints import CODECS, codec, flu_to_frd
+from robot_rl.nodes.messages import message_type, set_stamp, stamp_of
+from robot_rl.nodes.setpoints import CODECS, codec
+from robot_rl.nodes.setpoints_autopilot import flu_to_frd
+from robot_rl.nodes.signals import DECODERS, ENCODERS, decoder
 from robot_rl.spec import registry
+from robot_rl.spec.signal import VOCABULARY
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('ros')]
 
@@ -31,11 +27,9 @@ def robot():
 
 
 def every_signal():
-    return [
-        (name, registry.robot('crazyflie').signal(name))
-        for t in registry.robot('crazyflie').topics
-        for name in t.signals
-    ]
+    robot = registry.robot('crazyflie')
+    fixed = [name for name, s in VOCABULARY.items() if s.frame not in ('beam', 'link')]
+    return [(name, robot.signal(name)) for name in fixed]
 
 
 def signals(seed=0):
@@ -152,7 +146,7 @@ def test_setpoints_round_trip(robot, level, kind):
     message, out = carrier.create(robot, setpoint), np.zeros(setpoint.size)
     for seed in (0, 1):
         values = np.random.default_rng(seed).normal(size=setpoint.size)
-        carrier.write(message, setpoint, values)
+        carrier.write(message, robot, setpoint, values, 1.0)
         carrier.read(message, robot, setpoint, out)
         assert np.array_equal(out, values)
 
@@ -183,7 +177,7 @@ def test_mavros_takes_body_rates_in_flu_and_a_fraction_of_the_thrust(robot):
     )
     carrier.prepare(message, robot, setpoint)
     values, out = np.array([0.5 * setpoint.high[0], 0.1, 0.2, 0.3]), np.zeros(4)
-    carrier.write(message, setpoint, values)
+    carrier.write(message, robot, setpoint, values, 1.0)
     assert message.type_mask == 128
     assert (message.body_rate.x, message.body_rate.y, message.body_rate.z) == (0.1, 0.2, 0.3)
     assert message.thrust == pytest.approx(0.5)
@@ -196,7 +190,7 @@ def test_px4_takes_body_rates_in_frd_and_thrust_downwards(robot):
     message = SimpleNamespace(roll=0.0, pitch=0.0, yaw=0.0, thrust_body=np.zeros(3, np.float32))
     values, out = np.array([setpoint.high[0], 0.1, 0.2, 0.3]), np.zeros(4)
     carrier.prepare(message, robot, setpoint)
-    carrier.write(message, setpoint, values)
+    carrier.write(message, robot, setpoint, values, 1.0)
     assert (message.roll, message.pitch, message.yaw) == (0.1, -0.2, -0.3)
     assert message.thrust_body.tolist() == [0.0, 0.0, -1.0]
     carrier.read(message, robot, setpoint, out)
@@ -239,7 +233,7 @@ def test_bytes_with_new_numbers_are_the_message_with_new_numbers(robot, level):
     carrier = codec(setpoint.message)
     message, out = carrier.create(robot, setpoint), np.zeros(setpoint.size)
     found = StampedBytes.find(
-        message, setpoint.size, lambda values: carrier.write(message, setpoint, values)
+        message, setpoint.size, lambda values: carrier.write(message, robot, setpoint, values, 1.0)
     )
     assert found is not None
     for seed in (0, 1):

@@ -128,7 +128,11 @@ def test_a_group_stops_all_when_one_ends(group):
 def test_every_parameter_of_the_description_is_known_to_its_node(group, tmp_path, hover_policy):
     """The YAML file, the description and the nodes agree on names: unknown ones end a node."""
     described = processes(
-        registry.robot('crazyflie'), hover_policy, goal='lissajous', record=tmp_path / 'a.mcap'
+        registry.robot('crazyflie'),
+        hover_policy,
+        goal='lissajous',
+        level='motors',
+        record=tmp_path / 'a.mcap',
     )
     without_simulator = [p for p in described if p.executable != 'sim_node']
     with group(without_simulator) as running:
@@ -143,7 +147,7 @@ def test_parameter_files_hold_names_and_never_scales():
     content = yaml.safe_load(parameter_file(registry.robot('crazyflie')).read_text())
     assert set(content) == {'sim_node', 'goal_node', 'policy_node', 'recorder_node'}
     assert not [key for key in str(content).replace("'", ' ').split() if 'scale' in key]
-    assert set(GOALS) == {'hover', 'figure_eight', 'lissajous'}
+    assert set(GOALS) == {'default', 'hover', 'figure_eight', 'lissajous'}
 
 
 def sockets(pid):
