@@ -24,7 +24,7 @@ SPIN_S = 0.1
 """[s] longest wait for ROS, so that a signal is noticed: Python runs its handler only between
 waits."""
 
-TEARDOWN_S = 5
+TEARDOWN_S = 15
 """[s] after which a process that cannot take its middleware down is ended by the kernel."""
 
 
