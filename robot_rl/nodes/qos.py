@@ -35,6 +35,7 @@ PROFILES: dict[str, Quality] = {
     'goal': Quality(),
     'latched': Quality(durability='transient_local'),
     'record': Quality(reliability='best_effort', depth=100),
+    'transform': Quality(depth=100),
 }
 """What each kind of topic uses unless its parameters say otherwise."""
 

@@ -30,6 +30,7 @@ from robot_rl.nodes.setpoints import available, codec
 from robot_rl.nodes.signals import encoder
 from robot_rl.nodes.simulated_robot import SimulatedRobot
 from robot_rl.nodes.subscriptions import TakenByHand
+from robot_rl.nodes.transform import BaseTransform
 from robot_rl.spec import registry
 from robot_rl.spec.robot import Robot, Setpoint
 
@@ -104,6 +105,7 @@ class SimNode(Node):
         for message, name, needed in TRUTHS:
             if needed in truth:
                 self._add_output(message, name)
+        self._transform = BaseTransform.find(self, self._robot, self._simulation.measured())
         self._clock = Clock()
         self._clock_publisher = None
         if self._speed != 1.0:
@@ -222,6 +224,8 @@ class SimNode(Node):
             encode(message, self._robot, self._simulation.truth() if truth else signals)
             set_stamp(message, now)
             publisher.publish(message)
+        if self._transform is not None:
+            self._transform.publish(signals, now)
         if self._clock_publisher is not None:
             nanoseconds = round(now * 1e9)
             self._clock.clock.sec = int(nanoseconds // 1_000_000_000)

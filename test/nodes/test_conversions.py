@@ -331,3 +331,16 @@ def packed(message):
         data += struct.pack('<B3x5f3I', m.mode, m.q, m.dq, m.tau, m.kp, m.kd, 0, 0, 0)
     data += bytes(4) + bytes(range(40)) + bytes(12) + bytes(2)
     return data + struct.pack('<BxI', 7, 9)
+
+
+def test_a_transform_is_the_pose_of_the_base():
+    from robot_rl.nodes.transform import fill
+
+    message = message_type('geometry_msgs/msg/TransformStamped')()
+    pose = {'base_pos_w': np.array([1.0, 2.0, 3.0])}
+    pose['base_quat_w'] = np.array([0.1, 0.2, 0.3, 0.9])
+    fill(message, robot(), pose, 12.5)
+    assert (message.header.frame_id, message.child_frame_id) == ('odom', 'base_link')
+    assert (message.header.stamp.sec, message.header.stamp.nanosec) == (12, 500_000_000)
+    assert message.transform.translation.z == 3.0
+    assert (message.transform.rotation.w, message.transform.rotation.x) == (0.1, 0.2)
