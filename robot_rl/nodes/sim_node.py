@@ -105,7 +105,7 @@ class SimNode(Node):
         for message, name, needed in TRUTHS:
             if needed in truth:
                 self._add_output(message, name)
-        self._transform = BaseTransform.find(self, self._robot, self._simulation.measured())
+        self._transform = BaseTransform.find(self, self._robot)
         self._clock = Clock()
         self._clock_publisher = None
         if self._speed != 1.0:

@@ -17,7 +17,7 @@ from robot_rl.spec.robot import Robot
 
 
 def fill(transform: Any, robot: Robot, signals: Mapping[str, Values], seconds: float) -> None:
-    """Write the pose of the base in the world, as the robot measures it, into a TransformStamped."""
+    """Write the measured pose of the base in the world into a TransformStamped."""
     transform.header.frame_id, transform.child_frame_id = robot.world_frame, robot.base_frame
     set_stamp(transform, seconds)
     put_vector(transform.transform.translation, signals['base_pos_w'])
@@ -35,11 +35,10 @@ class BaseTransform:
         self._publisher = node.create_publisher(kind, '/tf', profile(quality('transform')))
 
     @classmethod
-    def find(
-        cls, node: Node, robot: Robot, measured: Mapping[str, Values]
-    ) -> BaseTransform | None:
+    def find(cls, node: Node, robot: Robot) -> BaseTransform | None:
         """One for a robot that measures its pose, or None, also without tf2_msgs."""
-        if not {'base_pos_w', 'base_quat_w'} <= set(measured):
+        measured = {name for topic in robot.topics for name in topic.signals}
+        if not {'base_pos_w', 'base_quat_w'} <= measured:
             return None
         try:
             return cls(node, robot, message_type('tf2_msgs/msg/TFMessage'))
