@@ -47,8 +47,10 @@ ROS = [
     'pyyaml>=6.0',
     'mcap>=1.6',  # the first with Writer.flush that was tried
 ]
+VIDEO = ['av>=14.0', 'pillow>=10.1']  # FFmpeg with x264 inside; 36 MB
 GPU = ['warp-lang>=1.10']
 DEV = [
+    *VIDEO,
     *GPU,  # kernels are compiled for a GPU ahead of time, which needs none
     'pytest>=8.4',
     'pytest-cov>=6.0',
@@ -89,7 +91,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed']},
+    package_data={PACKAGE: ['py.typed', 'pictures/viewer.*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),
@@ -101,6 +103,7 @@ setup(
         'cli': CLI,
         'train': TRAIN,
         'ros': ROS,
+        'video': VIDEO,
         'gpu': GPU,
         'dev': DEV,
     },

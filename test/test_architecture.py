@@ -34,8 +34,9 @@ OURS: dict[str, set[str]] = {
     'export': {'spec', 'mdp', 'tasks', 'envs', 'learn'},
     'deploy': {'spec'},
     'nodes': {'deploy', 'spec', 'robots'},
-    'bench': {'deploy', 'envs', 'spec', 'learn', 'export'},
-    'commands': {'spec', 'envs', 'learn', 'export', 'deploy', 'nodes', 'bench'},
+    'pictures': {'spec'},
+    'bench': {'deploy', 'envs', 'spec', 'learn', 'export', 'pictures'},
+    'commands': {'spec', 'envs', 'learn', 'export', 'deploy', 'nodes', 'bench', 'pictures'},
     'cli': {'commands'},
 }
 # Packages of others. What is not listed is not allowed.
@@ -52,6 +53,7 @@ OTHERS: dict[str, set[str]] = {
     'export': {'numpy', 'torch', 'onnx', 'onnxscript', 'onnxruntime'},
     'deploy': {'numpy', 'onnxruntime'},
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
+    'pictures': {'numpy', 'numba', 'PIL', 'av'},
     'bench': {'numpy', 'torch', 'onnx', 'onnxruntime', 'matplotlib', 'l2f'},
     'commands': {'tyro'},
     'cli': {'tyro'},
@@ -178,7 +180,7 @@ def test_what_the_tables_allow_passes(tmp_path: Path, file: str, text: str) -> N
 
 HEAVY = {
     'torch', 'rclpy', 'onnxruntime', 'numba', 'mujoco', 'matplotlib', 'rsl_rl', 'gymnasium',
-    'tensordict', 'warp', 'onnx', 'scipy',
+    'tensordict', 'warp', 'onnx', 'scipy', 'av', 'PIL',
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot, Setpoint
 from robot_rl.spec.signal import Signal
 from robot_rl.spec.terrain import Terrain
+from robot_rl.spec.world import World
 
 Tensor = Any
 """A torch tensor; the batch is its first axis."""
@@ -93,6 +94,9 @@ class Task:
     """The ground; a plane where there is none."""
     training: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of the learner that differ from its defaults."""
+    world: Callable[[Mapping[str, Any]], World] | None = None
+    """(true signals of one environment and what it drew at its reset, (size,) each) -> what stands
+    around the robot, for pictures."""
 
     def __post_init__(self) -> None:
         """Check the declaration against the robot's."""
