@@ -24,6 +24,8 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     'rclpy': ('ROS 2', 'ros', 'Source a ROS 2, or take its wheels.'),
     'mcap': ('Recording', 'ros'),
     'mujoco': ('The mujoco engine', 'train', 'It needs Python 3.11.'),
+    'av': ('Writing a film', 'video'),
+    'PIL': ('Writing a film', 'video'),
     'warp': ('Running kernels on a GPU', 'gpu'),
     'onnx': ('Exporting', 'train'),
     'onnxscript': ('Exporting', 'train'),

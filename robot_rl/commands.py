@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from robot_rl.bench.config import DemoConfig
+from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.learn.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -80,44 +81,72 @@ class Eval:
     """Of the episodes; training and validation use smaller ones."""
     out: Path | None = None
     """Folder for evaluation-<engine>.json and .html; by default the run folder."""
+    video: bool = False
+    """Also film the worst, the median and the best episode: evaluation-<engine>.mp4."""
 
     def run(self) -> int:
         """Evaluate and print the scores."""
         from robot_rl.bench import evaluation
 
+        folder = self.out or (self.policy if self.policy.is_dir() else None)
+        if self.video and folder is None:
+            raise SpecError('A film needs a place: say --out FOLDER.')
+
         done = evaluation.evaluate(
             self.policy, self.engine, episodes=self.episodes, seed=self.seed
         )
         print(evaluation.text(evaluation.score(done), done.task.error_unit))
-        folder = self.out or (self.policy if self.policy.is_dir() else None)
-        if folder is not None:
-            print(f'  page     {evaluation.save(done, folder)}')
+        if folder is None:
+            return 0
+        page = evaluation.save(done, folder)
+        print(f'  page     {page}')
+        if self.video:
+            from robot_rl.bench import play
+            from robot_rl.pictures.film import film
+
+            film(play.telling(done), page.with_suffix('.mp4'))
+            print(f'  film     {page.with_suffix(".mp4")}')
         return 0
 
 
 @dataclass(frozen=True)
 class Play:
-    """Look at one episode closely."""
+    """Look at episodes closely: a page to walk around in, or a film."""
 
     policy: Positional[Path]
     """A run folder or an .onnx file."""
     engine: str = 'analytic'
     """Simulator."""
+    episodes: int = 1
+    """How many, side by side in a film: 1, 4 or 9 fill the picture."""
     seed: int = 0
-    """Of the episode."""
+    """Of the episodes."""
     nominal: bool = False
     """Without randomization and sensor noise."""
     out: Path = Path('play.html')
-    """Page with the path and the error."""
+    """The file to write: a page (.html) or a film (.mp4)."""
 
     def run(self) -> int:
-        """Play, print how it went, write the page."""
+        """Play, print how it went, write the page or the film."""
         from robot_rl.bench import play
 
-        played = play.play(self.policy, self.engine, seed=self.seed, randomize=not self.nominal)
-        print(played.text())
-        play.picture(played, self.out)
-        print(f'  page     {self.out}')
+        kinds = ('.html', '.mp4')
+        if self.out.suffix not in kinds:
+            raise UnknownNameError('kind of picture', self.out.suffix or str(self.out), kinds)
+        if self.out.suffix == '.mp4':
+            from robot_rl.pictures.film import film as write
+        else:
+            from robot_rl.pictures.page import page as write
+        played = play.play(
+            self.policy,
+            self.engine,
+            episodes=self.episodes,
+            seed=self.seed,
+            randomize=not self.nominal,
+        )
+        print('\n'.join(episode.text() for episode in played))
+        write(played, self.out)
+        print(f'  written  {self.out}')
         return 0
 
 

@@ -1,84 +1,123 @@
-"""One episode, looked at closely."""
+"""Episodes, looked at closely: as numbers, as a film, as a page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from robot_rl.bench import report
-from robot_rl.bench.evaluation import load
-from robot_rl.bench.plots import Flight
+from robot_rl.bench.evaluation import Evaluation, load
 from robot_rl.envs.engines import make_env
+from robot_rl.envs.rollout import Policy
+from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
-from robot_rl.spec.task import Task
+from robot_rl.pictures.episode import Episode
+from robot_rl.spec.task import Signals, Step
+from robot_rl.spec.world import World
 
-SHOWN = ('base_pos_w', 'goal_pos_w')
-
-
-@dataclass(frozen=True)
-class Played:
-    """What happened in an episode."""
-
-    task: Task
-    engine: str
-    ended: str
-    """Why it ended."""
-    time: np.ndarray
-    """(n,) [s]"""
-    error: np.ndarray
-    """(n,) in the task's unit."""
-    signals: dict[str, np.ndarray]
-    """True signals by name, each (n, size)."""
-
-    def text(self) -> str:
-        """Lines for a terminal."""
-        unit, last = self.task.error_unit, self.error[-round(1.0 / self.task.control_dt) :].mean()
-        return (
-            f'{self.task.id} on the {self.engine} engine: {self.time[-1]:.2f} s, {self.ended}\n'
-            f'  error    {self.error[0]:.3f} {unit} at the start, {last:.3f} in the last second, '
-            f'{self.error.max():.3f} at most'
-        )
+Row = dict[str, np.ndarray]
 
 
-def play(path: Path, engine: str = 'analytic', *, seed: int = 0, randomize: bool = True) -> Played:
-    """Run one episode of a run folder or policy file, with randomization unless told otherwise.
+def play(
+    path: Path,
+    engine: str = 'analytic',
+    *,
+    episodes: int = 1,
+    seed: int = 0,
+    randomize: bool = True,
+) -> list[Episode]:
+    """Run episodes of a run folder or policy file, with randomization unless told otherwise.
 
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
     """
+    if episodes < 1:
+        raise SpecError(f'There must be at least one episode to play, got {episodes}.')
     task, policy = load(path)
-    env = make_env(task, engine, 1, seed=seed, randomize=randomize, noise=randomize)
-    rows: list[dict[str, np.ndarray]] = []
-    errors: list[float] = []
-    ended = 'time is up'
+    env = make_env(task, engine, episodes, seed=seed, randomize=randomize, noise=randomize)
+    names = [f'episode {number}' for number in range(1, episodes + 1)]
+    return record(env, policy, engine, dict(enumerate(names)), seed=seed)
+
+
+def telling(evaluation: Evaluation) -> list[Episode]:
+    """Worst, median and best episode of an evaluation, run again as they went.
+
+    All episodes run again, because they share one stream of random numbers.
+    """
+    task, policy = load(evaluation.path)
+    result = evaluation.episodes
+    # Those that crashed are the worse, the sooner they did.
+    order = np.lexsort((-result.steps.numpy(), result.error.numpy()))
+    num = len(order)
+    chosen = {int(order[-1]): 'worst', int(order[num // 2]): 'median', int(order[0]): 'best'}
+    env = make_env(task, evaluation.engine, num, seed=evaluation.seed)
+    return record(env, policy, evaluation.engine, chosen, seed=evaluation.seed)
+
+
+def record(
+    env: VectorEnv, policy: Policy, engine: str, names: dict[int, str], *, seed: int
+) -> list[Episode]:
+    """Run an episode from a reset with `seed`; keep the environments that have a name."""
+    task = env.task
+    rows: dict[int, list[Row]] = {index: [] for index in names}
+    errors: dict[int, list[float]] = {index: [] for index in names}
+    ended = dict.fromkeys(names, '')
     with torch.inference_mode():
         observation = env.reset(seed=seed)
+        drawn = {index: _row(env.drawn, index) for index in names}
         for _ in range(task.max_episode_steps):
-            transition = env.step(*policy(env, observation))
-            true = transition.step
-            rows.append({name: value[0].numpy().copy() for name, value in true.signals.items()})
-            errors.append(float(task.error(true)[0]))
-            if bool(transition.terminated[0]):
-                failed = [t.name for t in task.terminations if bool(t.function(true)[0])]
-                ended = f'ended by {", ".join(failed)}'
+            action, setpoint = policy(env, observation)
+            told = task.act(action) if setpoint is None else setpoint
+            transition = env.step(action, setpoint)
+            true, error = transition.step, task.error(transition.step)
+            for index in [index for index, end in ended.items() if not end]:
+                rows[index].append(_row({**true.signals, 'setpoint': told}, index))
+                errors[index].append(float(error[index]))
+                if bool(transition.terminated[index]):
+                    ended[index] = f'ended by {_failures(true, env, index)}'
+            if all(ended.values()):
                 break
             observation = transition.observation
-    time = task.control_dt * np.arange(1, len(rows) + 1)
-    signals = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    return Played(task, engine, ended, time, np.array(errors), signals)
+    return [
+        _episode(env, engine, name, ended[index], drawn[index], rows[index], errors[index])
+        for index, name in names.items()
+    ]
 
 
-def picture(played: Played, path: Path) -> None:
-    """Write the path and the error over time as a page.
+def _row(group: Signals, index: int) -> Row:
+    """One environment's part of a group."""
+    return {name: value[index].numpy().copy() for name, value in group.items()}
 
-    Raises SpecError for a task without a position and a goal.
-    """
-    if not set(SHOWN) <= played.signals.keys():
-        raise SpecError(f'{played.task.id!r} has no {" and ".join(SHOWN)} to draw.')
-    position, goal = (played.signals[name] for name in SHOWN)
-    title = f'{played.task.id} on the {played.engine} engine'
-    log = Flight(f'One episode, {played.ended}', played.time, position, goal)
-    report.write(report.Report(title, flights=[log], flight_note=''), path)
+
+def _failures(true: Step, env: VectorEnv, index: int) -> str:
+    terms = env.task.terminations
+    failed = [term.name for term in terms if bool(term.function(true)[index])]
+    return ', '.join(failed).replace('_', ' ')
+
+
+def _episode(
+    env: VectorEnv,
+    engine: str,
+    name: str,
+    ended: str,
+    drawn: Row,
+    rows: Sequence[Row],
+    errors: Sequence[float],
+) -> Episode:
+    task = env.task
+    signals = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+    setpoint = signals.pop('setpoint')
+    return Episode(
+        task=task,
+        engine=engine,
+        name=name,
+        ended=ended or 'time is up',
+        failed=bool(ended),
+        time=task.control_dt * np.arange(1, len(rows) + 1),
+        error=np.array(errors),
+        signals=signals,
+        setpoint=setpoint,
+        world=World() if task.world is None else task.world({**drawn, **rows[0]}),
+    )

@@ -12,6 +12,7 @@ from robot_rl.bench.plots import Durations, Flight, Learning
 from robot_rl.bench.statistics import Bin, Interval
 from robot_rl.deploy.describe import contract_tables
 from robot_rl.files import write_file
+from robot_rl.pictures.theme import THEME
 from robot_rl.spec.contract import Contract
 
 PANELS = 8
@@ -250,18 +251,9 @@ def _machine(report: Report) -> str:
     return _section('Made with', '', _table(['', ''], [[k, v] for k, v in report.machine.items()]))
 
 
-_CSS = """
-:root { color-scheme: light dark;
-  --ink: #1d2329; --soft: #5b6670; --page: #fbfbfa; --card: #fff; --line: #dfe3e6;
-  --grid: #e6e9ec; --goal: #7d8790; --bad: #c7362f; --good: #1f7a4d;
-  --series-0: #2667c9; --series-1: #cf6a0c; --series-2: #23875d; }
-@media (prefers-color-scheme: dark) { :root {
-  --ink: #e3e7ea; --soft: #9aa5ae; --page: #15191c; --card: #1d2327; --line: #343c42;
-  --grid: #30373d; --goal: #8f9aa3; --bad: #f0736b; --good: #5cc48d;
-  --series-0: #6da5f5; --series-1: #f0a04d; --series-2: #5cc48d; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; }
+_CSS = (
+    THEME
+    + """
 main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.6rem; margin: 0 0 1.25rem; }
 h2 { font-size: 1.15rem; margin: 0 0 .25rem; }
@@ -291,3 +283,4 @@ th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line);
 .n { text-align: right; }
 .failure { border-left: 4px solid var(--bad); background: var(--card); padding: .7rem 1rem; }
 """
+)

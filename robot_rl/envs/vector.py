@@ -114,6 +114,11 @@ class VectorEnv:
         return dict(self._measured)
 
     @property
+    def drawn(self) -> Group:
+        """What the environments drew at their reset and what changes since, (num_envs, size)."""
+        return {**self._state, **self._fixed}
+
+    @property
     def memory(self) -> torch.Tensor:
         """What the policy carries to the next period, (num_envs, task.memory_size)."""
         return self._state['memory']

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('numba')
 
-from robot_rl.bench import evaluation, play
+from robot_rl.bench import evaluation
 from robot_rl.bench.evaluation import Evaluation
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.functions import observation_size
@@ -89,18 +88,3 @@ def test_what_is_no_policy_is_named(path: str, error: type[Exception], tmp_path:
 def test_an_evaluation_needs_episodes(policy_file: Path) -> None:
     with pytest.raises(SpecError, match='at least one episode'):
         evaluation.evaluate(policy_file, episodes=0)
-
-
-def test_play_shows_one_episode(policy_file: Path, tmp_path: Path) -> None:
-    played = play.play(policy_file, seed=3)
-    assert len(played.time) == len(played.error) == len(played.signals['base_pos_w'])
-    np.testing.assert_allclose(
-        played.error,
-        np.linalg.norm(played.signals['base_pos_w'] - played.signals['goal_pos_w'], axis=1),
-        rtol=1e-5,
-    )
-    play.picture(played, tmp_path / 'play.html')
-    assert played.ended in (tmp_path / 'play.html').read_text()
-    assert played.ended in played.text()
-    again = play.play(policy_file, seed=3)
-    np.testing.assert_array_equal(played.error, again.error)
