@@ -237,3 +237,15 @@ def test_a_browser_draws_the_page(written: Path, tmp_path: Path) -> None:
     assert 'data-ready="drawn"' in done.stdout
     assert '0.10 s' in done.stdout
     assert done.stdout.count('class="trace"') == 2
+
+
+def test_the_camera_follows_unless_the_robot_is_bolted_down(make_episode: Callable) -> None:
+    way = np.linspace([0.0, 0.0, 0.3], [3.0, 0.0, 0.3], 50)
+    episode = make_episode(base_pos_w=way, goal_pos_w=way)
+    focus = Studio(stage(episode), 64, 48).focus
+    assert np.ptp(focus[:, 0]) > 0.3
+    robot = dataclasses.replace(episode.task.robot, fixed_base=True)
+    bolted = dataclasses.replace(episode, task=dataclasses.replace(episode.task, robot=robot))
+    studio = Studio(stage(bolted), 64, 48)
+    assert np.ptp(studio.focus, axis=0).max() == 0.0
+    assert studio.extent.min() > 1.3 * stage(bolted).radius
