@@ -282,6 +282,28 @@ class BenchTrain:
 
 
 @dataclass(frozen=True)
+class BenchCurricula:
+    """Compare curricula with uniform chance on the extremes of wide ranges."""
+
+    task: Positional[str] = 'hover-crazyflie'
+    """Task, see `robot_rl list`."""
+    seeds: int = 5
+    """Trainings of each, with seeds from 0."""
+    randomization: str = ''
+    """File of ranges; by default sim/randomization/<robot>-wide.yaml."""
+    out: Path = Path()
+    """Folder whose runs/ takes the trainings."""
+
+    def run(self) -> int:
+        """Train and judge them all, print the table."""
+        from robot_rl.bench import curricula
+
+        rows = curricula.curricula(self.task, range(self.seeds), self.out, self.randomization)
+        print(curricula.text(self.task, rows))
+        return 0
+
+
+@dataclass(frozen=True)
 class BenchLatency:
     """Time from signals to setpoint, beside torch and plain onnxruntime."""
 
@@ -309,6 +331,7 @@ COMMANDS: dict[str, Any] = {
     'demo': Demo,
     'bench sim': BenchSim,
     'bench train': BenchTrain,
+    'bench curricula': BenchCurricula,
     'bench latency': BenchLatency,
 }
 """Command to the dataclass of its options; a space separates a subcommand."""

@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 from robot_rl.errors import RobotRLError
 from robot_rl.machine import machine_name
@@ -58,7 +59,7 @@ def training(
     """
     rows, episodes = [], 0
     for seed in seeds:
-        result = _train(task_id, seed, folder)
+        _, result = train_one(task_id, seed, folder)
         episodes = result['episodes']
         rows.append(
             Trained(
@@ -74,14 +75,23 @@ def training(
     return Table(task_id, episodes, rows, _time_original(original) if original else None)
 
 
-def _train(task_id: str, seed: int, folder: Path) -> dict:
-    name = f'{task_id}-seed{seed}-{time.strftime("%Y%m%d-%H%M%S")}'
+def train_one(
+    task_id: str, seed: int, folder: Path, options: Sequence[str] = (), label: str = ''
+) -> tuple[Path, dict[str, Any]]:
+    """Train one seed in a process of its own; the run folder and its evaluation.
+
+    `options` are those of `robot_rl train`, `label` becomes a part of the run's name. Raises
+    RobotRLError when the training fails.
+    """
+    parts = (task_id, label, f'seed{seed}', time.strftime('%Y%m%d-%H%M%S'))
+    name = '-'.join(filter(None, parts))
     command = [sys.executable, '-m', 'robot_rl', 'train', task_id]
-    command += ['--seed', str(seed), '--name', name, '--quiet']
+    command += ['--seed', str(seed), '--name', name, '--quiet', *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RobotRLError(f'Training seed {seed} failed: {done.stderr.strip()[-500:]}')
-    return json.loads((folder / 'runs' / name / 'evaluation.json').read_text())
+    run = folder / 'runs' / name
+    return run, json.loads((run / 'evaluation.json').read_text())
 
 
 def _time_original(binary: Path) -> float:

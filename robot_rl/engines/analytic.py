@@ -51,6 +51,17 @@ class AnalyticEngine:
         """See Engine.randomize."""
         self._records.write(self._kernel.PARAMETERS, 'parameter', parameters, env_ids)
 
+    def push(self, velocity: torch.Tensor, env_ids: torch.Tensor) -> None:
+        """See Engine.push."""
+        fields = {name: self._kernel.SIGNALS[name] for name in ('base_quat_w', 'base_lin_vel_b')}
+        now = self._records.read(fields, env_ids)
+        w, u = now['base_quat_w'].split((1, 3), 1)
+        added = torch.nn.functional.pad(velocity, (0, 1))
+        turn = 2.0 * torch.linalg.cross(added, u)
+        body = added + w * turn + torch.linalg.cross(turn, u)
+        changed = {'base_lin_vel_b': now['base_lin_vel_b'] + body}
+        self._records.write(fields, 'signal', changed, env_ids)
+
     def step(self, setpoint: torch.Tensor) -> None:
         """See Engine.step."""
         records = self._records

@@ -53,6 +53,13 @@ class Engine(Protocol):
         """Parameters of the robot that this engine simulates; others change nothing here."""
         ...
 
+    def push(self, velocity: torch.Tensor, env_ids: torch.Tensor) -> None:
+        """Add the horizontal `velocity` (len(env_ids), 2) [m/s, world] to the base of `env_ids`.
+
+        All else goes on as it was.
+        """
+        ...
+
     def contacts(self) -> torch.Tensor:
         """Whether each environment touches anything: (num_envs,) bool."""
         ...

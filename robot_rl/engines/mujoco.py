@@ -214,6 +214,12 @@ class MujocoEngine:
             return (*self._servos.names, *self._fields.names)
         return tuple(self.robot.parameters)
 
+    def push(self, velocity: torch.Tensor, env_ids: torch.Tensor) -> None:
+        """See Engine.push."""
+        ids = env_ids.numpy()
+        self._qvel[ids, :2] += velocity.numpy()
+        self._batch.forward(ids)
+
     def step(self, setpoint: torch.Tensor) -> None:
         """See Engine.step."""
         if self._rotors:

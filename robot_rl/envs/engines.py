@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 import importlib
 from pathlib import Path
+from typing import Any
 
 from robot_rl.assets import asset
+from robot_rl.curricula.curriculum import Curriculum
 from robot_rl.engines.engine import Engine
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import MissingPackageError, SpecError, UnknownNameError
@@ -54,7 +56,7 @@ def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, 
 
     path = path or asset('sim', f'randomization/{robot.name}.yaml')
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), _loader())
     except (OSError, yaml.YAMLError) as error:
         raise SpecError(f'Cannot read the randomization file {path}: {error}') from error
     if not isinstance(content, dict) or not isinstance(content.get('parameters'), dict):
@@ -67,6 +69,23 @@ def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, 
     return tuple(spread(robot, name, entry) for name, entry in content['parameters'].items())
 
 
+def _loader() -> Any:
+    """YAML's safe loader, which takes the last of two equal keys, made to refuse them."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+            names = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = sorted({str(name) for name in names if names.count(name) > 1})
+            if twice:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'the key {twice[0]!r} is there twice', node.start_mark
+                )
+            return super().construct_mapping(node, deep)
+
+    return Loader
+
+
 def make_env(
     task: Task,
     engine: str,
@@ -77,9 +96,15 @@ def make_env(
     noise: bool = True,
     device: str = 'cpu',
     fused: bool = True,
+    randomization: str = '',
+    curriculum: Callable[[Sequence[float]], Curriculum | None] | None = None,
 ) -> VectorEnv:
-    """`num_envs` environments of `task` on an engine, with the robot's randomization."""
-    spreads = load_randomization(task.robot) if randomize else ()
+    """`num_envs` environments of `task` on an engine, randomized as the file `randomization` says.
+
+    Without one, the robot's own; see VectorEnv for the rest.
+    """
+    path = Path(randomization) if randomization else None
+    spreads = load_randomization(task.robot, path) if randomize else ()
     factory = engine_factory(engine)
     return VectorEnv(
         task,
@@ -90,4 +115,5 @@ def make_env(
         noise=noise,
         device=device,
         fused=fused,
+        curriculum=curriculum,
     )

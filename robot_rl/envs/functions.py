@@ -9,6 +9,7 @@ import torch
 from robot_rl.envs.fuse import Group
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
+from robot_rl.sensors.messages import Messages
 from robot_rl.spec.task import Step, Task
 
 
@@ -20,11 +21,16 @@ class Functions:
         task: Task,
         sampler: ParameterSampler | None,
         sensors: Measurement | None,
+        messages: Messages | None,
         generator: torch.Generator,
         device: torch.device,
     ) -> None:
-        """Without `sampler` parameters stay nominal, without `sensors` measurements are exact."""
+        """Without `sampler` parameters stay nominal, without `sensors` measurements are exact.
+
+        Without `messages` everything measured arrives.
+        """
         self._task, self._sampler, self._sensors = task, sampler, sensors
+        self._messages = messages
         self._commands = task.commands
         self._generator, self._device = generator, device
 
@@ -34,10 +40,14 @@ class Functions:
         raw = action['action'].T.clone(memory_format=torch.contiguous_format).T
         return {'action': raw}, {'setpoint': self._task.act(raw)}
 
-    def draw(self, num: int) -> tuple[Group, Group, Group]:
-        """Parameters, true signals and goals to start `num` episodes from."""
+    def draw(self, num: int, *chosen: Group) -> tuple[Group, Group, Group]:
+        """Parameters, true signals and goals to start `num` episodes from.
+
+        Where there is a curriculum it has `chosen` 'coordinates', see ParameterSampler.
+        """
         goals = self._commands.draw(num, self._generator, self._device)
-        parameters = self._sampler(num, self._generator) if self._sampler else {}
+        coordinates = (group['coordinates'] for group in chosen)
+        parameters = self._sampler(num, self._generator, *coordinates) if self._sampler else {}
         asked = self._commands.signals(goals)
         initial = self._task.initial_state(asked, num, self._generator, self._device)
         return parameters, initial, goals
@@ -63,12 +73,20 @@ class Functions:
         return state, measured, self._observe(signals, measured, state['memory']), fixed
 
     def step(
-        self, _num: int, signals: Group, action: Group, state: Group, measured: Group, fixed: Group
+        self,
+        _num: int,
+        signals: Group,
+        action: Group,
+        state: Group,
+        measured: Group,
+        fixed: Group,
+        *losses: Group,
     ) -> tuple[Group, Group, Group, Group, Group]:
         """What the engine's `signals` after an action lead to.
 
         Returns the next state, measurements and observation, the commands with what is perceived,
-        and 'reward' and 'terminated'. `fixed` are what the environments drew at their reset.
+        and 'reward' and 'terminated'. `fixed` are what the environments drew at their reset;
+        `losses`, where messages can be lost, the 'message_loss' of each.
         """
         task, acted = self._task, action['action']
         drawn = {**state, **fixed}
@@ -89,6 +107,8 @@ class Functions:
         if self._sensors:
             now, seen = self._sensors.sample(signals, drawn)
         now = self._inputs(now)
+        if self._messages:
+            now = self._messages.newest(now, measured, losses[0]['message_loss'])
         changed = {'memory': memory, 'last_action': acted, **moved, **seen}
         following = {name: changed[name] for name in state}
         outcome = {'reward': reward.unsqueeze(1), 'terminated': terminated.unsqueeze(1)}

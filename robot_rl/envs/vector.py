@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 import torch
 
+from robot_rl.curricula.curriculum import Curriculum
 from robot_rl.engines.engine import Engine
 from robot_rl.envs.functions import Functions
-from robot_rl.envs.fuse import Group, Rows, fuse, read, write
+from robot_rl.envs.fuse import Group, fuse, read, write
+from robot_rl.envs.lessons import Lessons
+from robot_rl.envs.variation import LOSS, Variation
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
+from robot_rl.sensors.messages import Messages
 from robot_rl.spec.randomization import Spread
 from robot_rl.spec.task import Step, Task
 
@@ -52,18 +56,30 @@ class VectorEnv:
         noise: bool = True,
         device: str = 'cpu',
         fused: bool = True,
+        curriculum: Callable[[Sequence[float]], Curriculum | None] | None = None,
     ) -> None:
         """Build engine, commands and sensors; call `reset` before the first `step`.
 
         `fused` compiles the task for the CPU, see fuse.py; without it, on a GPU, and for a task
-        that perceives a world, torch runs one operation after another.
+        that perceives a world, torch runs one operation after another. `curriculum` makes the
+        curriculum that chooses the parameters marked for one, of where their nominal values lie.
         """
         self.task, self.num_envs, self.device = task, num_envs, torch.device(device)
         self.engine = make_engine(
             task.robot, task.level, num_envs, task.control_dt, device, task.terrain
         )
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        sampler = ParameterSampler(task.robot, spreads, self.device) if spreads else None
+        self._variation = Variation(
+            self.engine, spreads, task.setpoint, task.control_dt, self.generator
+        )
+        self.parameters = self._variation.parameters
+        """Randomized parameters of every environment [SI], each (num_envs, size)."""
+        drawn = [spread for spread in spreads if spread.mode == 'reset']
+        sampler = ParameterSampler(task.robot, drawn, self.device) if drawn else None
+        self.curriculum = curriculum(sampler.centre if sampler else ()) if curriculum else None
+        self._lessons = None
+        if self.curriculum:
+            self._lessons = Lessons(self.curriculum, num_envs, self.device)
         sensors = (
             Measurement(
                 task.robot, task.signal_names, task.control_dt, self.generator, self.device
@@ -71,20 +87,17 @@ class VectorEnv:
             if noise
             else None
         )
-        functions = Functions(task, sampler, sensors, self.generator, self.device)
+        messages = None
+        self._losses: tuple[Group, ...] = ()
+        if LOSS in self.parameters:
+            messages = Messages(task.robot, task.signal_names, self.generator, self.device)
+            self._losses = ({LOSS: self.parameters[LOSS]},)
+        functions = Functions(task, sampler, sensors, messages, self.generator, self.device)
         self._draw, self._first, self._advance = functions.draw, functions.first, functions.step
         self._act = functions.act
         if fused and task.perceive is None and self.device.type == 'cpu':
             self._fuse(functions)
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
-        nominal = {
-            s.parameter: torch.tensor(task.robot.parameters[s.parameter].nominal) for s in spreads
-        }
-        columns = torch.cat([torch.zeros(0), *nominal.values()]).to(self.device)
-        columns = columns[:, None].repeat(1, num_envs)
-        parts = columns.T.split([len(value) for value in nominal.values()], 1)
-        self.parameters: Group = Rows(dict(zip(nominal, parts, strict=True)), columns)
-        """Randomized parameters of every environment [SI], each (num_envs, size)."""
         self._state: Group = {}
         self._measured: Group = {}
         self._fixed: Group = {}
@@ -93,7 +106,8 @@ class VectorEnv:
         """Compile the three functions; random numbers are drawn only to see what they return."""
         kept = self.generator.get_state()
         row = torch.zeros(1, dtype=torch.long)
-        _, _, goals = functions.draw(1)
+        chosen = (self._lessons.begin(row),) if self._lessons else ()
+        _, _, goals = functions.draw(1, *chosen)
         signals = self.engine.signals(row)
         state, measured, _, fixed = functions.first(1, signals, goals)
         action = {'action': torch.zeros(1, self.task.action_size)}
@@ -103,10 +117,12 @@ class VectorEnv:
             sizes = [{name: value.shape[1] for name, value in group.items()} for group in inputs]
             return fuse(f'{part}_{self.task.id}', function, sizes, self.generator)
 
-        self._draw = compiled('draw', functions.draw)
+        self._draw = compiled('draw', functions.draw, *chosen)
         self._act = compiled('act', functions.act, action)
         self._first = compiled('first', functions.first, signals, goals)
-        self._advance = compiled('step', functions.step, signals, action, state, measured, fixed)
+        self._advance = compiled(
+            'step', functions.step, signals, action, state, measured, fixed, *self._losses
+        )
 
     @property
     def measured(self) -> Group:
@@ -125,7 +141,12 @@ class VectorEnv:
 
     @torch.inference_mode()
     def stagger_episodes(self) -> None:
-        """Give every episode a random age, so that they do not all run out of time together."""
+        """Give every episode a random age, so that they do not all run out of time together.
+
+        A curriculum does not hear of these, which are cut short.
+        """
+        if self._lessons:
+            self._lessons.spoil()
         self.episode_steps.copy_(
             torch.randint(
                 self.task.max_episode_steps,
@@ -140,6 +161,8 @@ class VectorEnv:
         """Start an episode in every environment; with `seed`, also all random streams anew."""
         if seed is not None:
             self.generator.manual_seed(seed)
+            if self._lessons:
+                self._lessons.seed(seed)
         everything = torch.arange(self.num_envs, device=self.device)
         self._state, self._measured, observation, self._fixed = self._start(everything)
         return observation
@@ -152,11 +175,18 @@ class VectorEnv:
         gives setpoints.
         """
         acted, made = self._act(self.num_envs, {'action': action})
-        self.engine.step(made['setpoint'] if setpoint is None else setpoint)
+        sent = made['setpoint'] if setpoint is None else setpoint
+        self.engine.step(self._variation.step(sent))
         self.episode_steps += 1
         signals = self.engine.signals()
         state, measured, observation, asked, outcome = self._advance(
-            self.num_envs, signals, acted, self._state, self._measured, self._fixed
+            self.num_envs,
+            signals,
+            acted,
+            self._state,
+            self._measured,
+            self._fixed,
+            *self._losses,
         )
         step = Step({**signals, **asked}, acted['action'], self._state['last_action'])
         self._state, self._measured = state, measured
@@ -164,6 +194,9 @@ class VectorEnv:
         truncated = (self.episode_steps >= self.task.max_episode_steps) & ~terminated
         ended = (terminated | truncated).nonzero().squeeze(1)
         final = read(observation, ended)
+        if self._lessons:
+            self._lessons.earn(outcome['reward'][:, 0])
+            self._lessons.end(ended)
         if len(ended):
             self._autoreset(observation, ended)
         return Transition(
@@ -173,10 +206,9 @@ class VectorEnv:
     def _start(self, env_ids: torch.Tensor) -> tuple[Group, Group, Group, Group]:
         """Start episodes in `env_ids`: their rows of state, measurements, observation, drawn."""
         num = len(env_ids)
-        parameters, initial, goals = self._draw(num)
-        if parameters:
-            self.engine.randomize(parameters, env_ids)
-            write(self.parameters, env_ids, parameters)
+        chosen = (self._lessons.begin(env_ids),) if self._lessons else ()
+        parameters, initial, goals = self._draw(num, *chosen)
+        self._variation.start(env_ids, parameters)
         self.engine.reset(env_ids, initial)
         self.episode_steps[env_ids] = 0
         return self._first(num, self.engine.signals(env_ids), goals)

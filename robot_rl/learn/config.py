@@ -28,6 +28,11 @@ class TrainConfig:
     """Episodes that a checkpoint is validated on."""
     test_episodes: int = 2000
     """Episodes that the best checkpoint is scored on, none of which chose it."""
+    randomization: str = ''
+    """File of ranges; by default the robot's own, sim/randomization/<robot>.yaml."""
+    curriculum: str = 'none'
+    """What chooses the parameters marked 'curriculum: true' in that file: none (chance, as the
+    file says), uniform, alp_gmm or widening. Validation and test leave them to chance."""
     device: str = 'cpu'
     """Torch device."""
     threads: int = 1

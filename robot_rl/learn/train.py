@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 import time
 from typing import Any
 
 import torch
 
-from robot_rl.envs.engines import engine_factory, make_env
+from robot_rl.curricula import curriculum
+from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import RunFolderError, SpecError
@@ -28,7 +30,8 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
     """Train and return the run folder; Ctrl-C ends early and leaves a usable run.
 
     Raises:
-        UnknownNameError: No such task or engine.
+        UnknownNameError: No such task, engine or curriculum.
+        SpecError: The randomization file is malformed, or leaves a curriculum nothing to choose.
         RunFolderError: The folder is occupied, or there is nothing to resume.
     """
     torch.set_num_threads(config.threads)
@@ -39,10 +42,8 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
             'kept for validation and test.'
         )
     ppo_config = ppo_config_of(task, config)
-    engine_factory(config.engine)  # refuse a name that is not there before anything is written
     name = config.name or f'{task.id}-{time.strftime("%Y%m%d-%H%M%S")}'
-    folder = RunFolder(root / name, resume=config.resume)
-    return _Training(task, config, ppo_config, folder).run()
+    return _Training(task, config, ppo_config, root / name).run()
 
 
 def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
@@ -64,13 +65,22 @@ def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
 class _Training:
     """One run of training."""
 
-    def __init__(self, task: Task, config: TrainConfig, ppo: PpoConfig, folder: RunFolder) -> None:
-        self.task, self.config, self.ppo, self.folder = task, config, ppo, folder
+    def __init__(self, task: Task, config: TrainConfig, ppo: PpoConfig, path: Path) -> None:
+        self.task, self.config, self.ppo = task, config, ppo
         shorter = (
             replace(task, episode_length_s=ppo.episode_length_s) if ppo.episode_length_s else task
         )
-        make = {'seed': config.seed, 'device': config.device}
-        self.env = make_env(shorter, config.engine, ppo.num_envs, **make)
+        self.env = make_env(
+            shorter,
+            config.engine,
+            ppo.num_envs,
+            seed=config.seed,
+            device=config.device,
+            randomization=config.randomization,
+            curriculum=partial(curriculum.make, config.curriculum),
+        )
+        # What is asked for is there: now something may be written.
+        self.folder = RunFolder(path, resume=config.resume)
         self.validation: VectorEnv | None = None
         self.learner = Ppo(self.env, ppo, config.seed)
         self.best = (-1.0, -float('inf'))
@@ -118,6 +128,8 @@ class _Training:
                         self.learner.restart()
                     self.seconds = time.process_time() - started
                 row = {'iteration': done, 'cpu_s': self.seconds, **row}
+                if self.env.curriculum:
+                    row |= self.env.curriculum.report()
                 self.folder.log(row)
                 progress.show(done, row['reward'], validated)
 
@@ -126,6 +138,8 @@ class _Training:
         learner = self.learner
         state = {**learner.state_dict(), 'cpu_s': self.seconds, 'best': list(self.best)}
         state['validated'] = self.validated
+        lessons = self.env.curriculum
+        state['curriculum'] = {self.config.curriculum: lessons.state_dict() if lessons else {}}
         scores: dict[str, float] = {}
         if 3 * learner.iteration >= 2 * self.ppo.iterations or self.interrupted:
             episodes = self._episodes(self.config.validation_episodes, VALIDATION_SEED)
@@ -151,17 +165,35 @@ class _Training:
     def _episodes(self, num: int, seed: int) -> Episodes:
         if self.validation is None or self.validation.num_envs != num:
             self.validation = make_env(
-                self.task, self.config.engine, num, seed=seed, device=self.config.device
+                self.task,
+                self.config.engine,
+                num,
+                seed=seed,
+                device=self.config.device,
+                randomization=self.config.randomization,
             )
         return run_episodes(self.validation, actor_policy(self.learner.actor), seed=seed)
 
     def _resume(self) -> None:
         state = load_state(self.folder.checkpoints()[-1])
         self.learner.load_state_dict(state)
+        self._resume_curriculum(state.get('curriculum', {'none': {}}))
         self.seconds, self.best = state['cpu_s'], tuple(state['best'])
         self.validated = state['validated']
         self.folder.rewind(self.learner.iteration)
         self.learner.restart()
+
+    def _resume_curriculum(self, states: dict[str, dict[str, Any]]) -> None:
+        """Hand over what the curriculum had learned. Raises RunFolderError if it was another."""
+        asked = self.config.curriculum
+        if asked not in states:
+            name = next(iter(states))
+            raise RunFolderError(
+                f'{self.folder.path} was trained with the curriculum {name!r}, not with '
+                f'{asked!r}: resume it with --curriculum {name}.'
+            )
+        if self.env.curriculum:
+            self.env.curriculum.load_state_dict(states[asked])
 
     def _finish(self) -> None:
         """Confirm the best checkpoint on test seeds and write evaluation.json."""

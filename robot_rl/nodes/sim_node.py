@@ -96,7 +96,7 @@ class SimNode(Node):
 
     def _connect(self, setpoint_topic: str) -> None:
         """Make publishers, the subscription and the service."""
-        self._outputs: list[tuple[Any, Any, Any]] = []
+        self._outputs: list[tuple[str, Any, Any, Any]] = []
         for topic in self._robot.topics:
             if topic.rate_hz > 0.0:
                 self._add_output(topic.message, topic.name)
@@ -129,7 +129,7 @@ class SimNode(Node):
     def _add_output(self, message: str, topic: str) -> None:
         kind = message_type(message)
         publisher = self.create_publisher(kind, topic, profile(self._qos['sensor']))
-        self._outputs.append((publisher, kind(), encoder(message)))
+        self._outputs.append((topic, publisher, kind(), encoder(message)))
 
     def _initial_state(self) -> dict[str, Sequence[float]]:
         state: dict[str, Sequence[float]] = dict(self._robot.rest)
@@ -219,7 +219,10 @@ class SimNode(Node):
     def _publish(self, now: float) -> None:
         """Publish sensors, truth and, in simulated time, the clock last."""
         signals = self._simulation.measured()
-        for index, (publisher, message, encode) in enumerate(self._outputs):
+        lost = self._simulation.lost()
+        for index, (topic, publisher, message, encode) in enumerate(self._outputs):
+            if topic in lost:
+                continue
             truth = index >= self._measured_outputs
             encode(message, self._robot, self._simulation.truth() if truth else signals)
             set_stamp(message, now)

@@ -63,8 +63,14 @@ class SimulatedRobot:
         self._engine = make(robot, level, 1, dt, terrain=terrain)
         self._drawn: dict[str, Any] = {}
         self._stiffness = 1.0
-        self._spreads = engines.load_randomization(robot) if randomize else ()
+        spreads = engines.load_randomization(robot) if randomize else ()
         self._generator = self._torch.Generator().manual_seed(seed)
+        self._variation = importlib.import_module('robot_rl.envs.variation').Variation(
+            self._engine, spreads, self._setpoint, dt, self._generator
+        )
+        sampler = importlib.import_module('robot_rl.mdp.randomization').ParameterSampler
+        drawn = [spread for spread in spreads if spread.mode == 'reset']
+        self._draw = sampler(robot, drawn, self._torch.device('cpu')) if drawn else None
         self._names = tuple(name for t in robot.topics if t.rate_hz > 0.0 for name in t.signals)
         self._measurement = None
         if noise:
@@ -83,10 +89,7 @@ class SimulatedRobot:
         torch = self._torch
         row = torch.arange(1)
         self._start = {name: np.asarray(values, np.float64) for name, values in state.items()}
-        if self._spreads:
-            sampler = importlib.import_module('robot_rl.mdp.randomization').ParameterSampler
-            draw = sampler(self.robot, self._spreads, torch.device('cpu'))
-            self._engine.randomize(draw(1, self._generator), row)
+        self._variation.start(row, self._draw(1, self._generator) if self._draw else {})
         if self._task is not None:  # its world says where a robot can start
             commands = self._task.commands
             self._drawn = commands.draw(1, self._generator, self._engine.device)
@@ -122,7 +125,7 @@ class SimulatedRobot:
             self._stiffen(stiffness)
         # The drive has limits of its own, whatever it is sent.
         np.clip(wanted, self._setpoint.low, self._setpoint.high, out=self._command[0].numpy())
-        self._engine.step(self._command)
+        self._engine.step(self._variation.step(self._command))
         self._stay_above_ground()
 
     def truth(self) -> dict[str, Values]:
@@ -144,6 +147,15 @@ class SimulatedRobot:
             signals, changed = self._measurement.sample(signals, self._sensors)
             self._sensors = {**self._sensors, **changed}
         return {name: signals[name][0].double().numpy() for name in self._names}
+
+    def lost(self) -> set[str]:
+        """Topics whose message is lost this time; ask once every sensor period."""
+        chance = self._variation.parameters.get('message_loss')
+        if chance is None:
+            return set()
+        topics = [topic.name for topic in self.robot.topics if topic.rate_hz > 0.0]
+        drawn = self._torch.rand(len(topics), generator=self._generator)
+        return {name for name, u in zip(topics, drawn, strict=True) if u < chance[0, 0]}
 
     def _put(self, state: Mapping[str, Values]) -> None:
         torch = self._torch

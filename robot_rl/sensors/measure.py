@@ -12,6 +12,22 @@ from robot_rl.spec.robot import Robot
 Signals = Mapping[str, torch.Tensor]
 
 
+def delayed(
+    newest: torch.Tensor, past: Sequence[torch.Tensor], delay: torch.Tensor
+) -> torch.Tensor:
+    """What was there `delay` periods ago, interpolated linearly; all tensors (num, size).
+
+    `past` are the values before `newest`, newest first; what is older counts as the last of them.
+    """
+    whole = delay.floor().clamp(max=len(past) - 1)
+    newer, older = newest, past[0]
+    for slot in range(1, len(past)):
+        reached = whole >= slot
+        newer = torch.where(reached, past[slot - 1], newer)
+        older = torch.where(reached, past[slot], older)
+    return torch.lerp(newer, older, delay - whole)
+
+
 class Measurement:
     """Latency, bias and white noise for the sensors of one robot, batched.
 
@@ -76,13 +92,7 @@ class Measurement:
         """Return what is measured one period later, and what that changes in `state`."""
         flat, delay = self._flat(signals), state['sensor_delay']
         past = state['sensor_past'].split(self._total, dim=1)
-        whole = delay.floor().clamp(max=self._slots - 1)
-        newer, older = flat, past[0]
-        for slot in range(1, self._slots):
-            reached = whole >= slot
-            newer = torch.where(reached, past[slot - 1], newer)
-            older = torch.where(reached, past[slot], older)
-        late = torch.lerp(newer, older, delay - whole)
+        late = delayed(flat, past, delay)
         kept = torch.cat([part.T for part in (flat, *past[:-1])]).T
         return self._corrupt(signals, late, state), {'sensor_past': kept}
 

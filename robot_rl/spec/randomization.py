@@ -1,23 +1,61 @@
-"""Randomization: how a physical parameter is spread over environments."""
+"""Randomization: how a number is spread over environments and over time.
+
+Numbers are the robot's physical parameters, and the `EFFECTS` that every environment can have
+whatever the robot: late setpoints, lost messages, pushes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+import difflib
 import math
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from robot_rl.errors import SpecError
-from robot_rl.spec.robot import Robot
+from robot_rl.spec.robot import Parameter, Robot
 
 DISTRIBUTIONS = ('uniform', 'log-uniform', 'gaussian')
 OPERATIONS = ('scale', 'add', 'set')
-_KEYS = {'distribution', 'operation', 'range', 'mean', 'std', 'shared', 'spread', 'source'}
+MODES = ('reset', 'startup', 'interval')
+_KEYS = (
+    'distribution', 'operation', 'range', 'mean', 'std', 'shared', 'spread', 'mode', 'interval_s',
+    'curriculum', 'source',
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A number that the environment itself can vary, for any robot; nominally nothing happens."""
+
+    parameter: Parameter
+    low: float
+    high: float
+    modes: tuple[str, ...] = MODES
+
+
+EFFECTS: Mapping[str, Effect] = {
+    'action_delay': Effect(
+        Parameter((0.0,), 's', 'from the setpoint to the drive', positive=False), 0.0, 1.0
+    ),
+    'message_loss': Effect(
+        Parameter((0.0,), '1', 'chance of losing a message, each topic, each period', False),
+        0.0,
+        0.99,
+    ),
+    'push_velocity_w': Effect(
+        Parameter((0.0, 0.0), 'm/s', 'horizontal velocity added to the base at once', False),
+        -math.inf,
+        math.inf,
+        ('interval',),
+    ),
+}
+"""By name. A push is an event, so it can only come at intervals."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The distribution of one parameter of a robot, drawn anew at each reset."""
+    """The distribution of one parameter."""
 
     parameter: str
     distribution: str
@@ -32,6 +70,18 @@ class Spread:
     """Each component then differs by up to this fraction of its own, uniformly."""
     source: str
     """Where the numbers come from."""
+    mode: str = 'reset'
+    """'reset' draws for each episode, 'startup' once when the environment is made, 'interval' for
+    each episode and again and again during it."""
+    interval_s: tuple[float, float] = (0.0, 0.0)
+    """[s] shortest and longest time between two draws of mode 'interval', uniformly."""
+    curriculum: bool = False
+    """Whether a curriculum, where there is one, chooses the value instead of chance."""
+
+
+def parameter_of(robot: Robot, name: str) -> Parameter:
+    """Parameter of the robot, or effect, called `name`. Raises KeyError."""
+    return EFFECTS[name].parameter if name in EFFECTS else robot.parameters[name]
 
 
 def spread(robot: Robot, name: str, content: object) -> Spread:
@@ -40,66 +90,142 @@ def spread(robot: Robot, name: str, content: object) -> Spread:
     Raises SpecError naming the parameter and the fault.
     """
     where = f'Randomization of {robot.name!r}, parameter {name!r}'
-    if name not in robot.parameters:
-        raise SpecError(f'{where}: no such parameter. Known: {", ".join(robot.parameters)}.')
+    known = (*robot.parameters, *EFFECTS)
+    if name not in known:
+        raise SpecError(f'{where}: no such parameter.{_hint(name, known)}')
     if not isinstance(content, Mapping):
         raise SpecError(f'{where}: expected keys such as range and source, got {content!r}.')
     entry = cast('Mapping[str, Any]', content)
-    unknown = {str(key) for key in entry} - _KEYS
-    if unknown:
-        raise SpecError(
-            f'{where}: unknown key {sorted(unknown)[0]!r}. Known: {", ".join(sorted(_KEYS))}.'
-        )
+    for key in map(str, entry):
+        if key not in _KEYS:
+            raise SpecError(f'{where}: unknown key {key!r}.{_hint(key, _KEYS)}')
     if not entry.get('source'):
         raise SpecError(f"{where}: needs 'source', where its numbers come from.")
-    distribution = entry.get('distribution', 'uniform')
-    operation = entry.get('operation', 'scale')
-    for value, known in ((distribution, DISTRIBUTIONS), (operation, OPERATIONS)):
-        if value not in known:
-            raise SpecError(f'{where}: got {value!r}, expected one of {", ".join(known)}.')
-    shared, own = entry.get('shared', False), entry.get('spread', 0.0)
-    if not isinstance(shared, bool):
-        raise SpecError(f"{where}: 'shared' must be true or false, got {shared!r}.")
-    if not isinstance(own, int | float) or not 0.0 <= own < 1.0:
+    distribution = _choice(where, entry, 'distribution', DISTRIBUTIONS, 'uniform')
+    operation = _choice(where, entry, 'operation', OPERATIONS, 'scale')
+    own = entry.get('spread', 0.0)
+    if not _is_number(own) or not 0.0 <= own < 1.0:
         raise SpecError(f"{where}: 'spread' must be a fraction in [0, 1), got {own!r}.")
-    numbers = _numbers(where, distribution, entry)
-    result = Spread(name, distribution, operation, *numbers, shared, float(own), entry['source'])
-    _check_sign(where, robot, result)
+    mode, interval = _mode(where, name, entry)
+    result = Spread(
+        name,
+        distribution,
+        operation,
+        *_numbers(where, distribution, entry),
+        _truth(where, entry, 'shared'),
+        float(own),
+        str(entry['source']),
+        mode,
+        interval,
+        _truth(where, entry, 'curriculum'),
+    )
+    _check_meaning(where, robot, result)
     return result
 
 
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known := list(known), n=1, cutoff=0.5)
+    hint = f' Did you mean {close[0]!r}?' if close else ''
+    return f'{hint} Known: {", ".join(known)}.'
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _choice(
+    where: str, entry: Mapping[str, Any], key: str, known: tuple[str, ...], default: str
+) -> str:
+    value = entry.get(key, default)
+    if value not in known:
+        raise SpecError(f'{where}: {key!r}: got {value!r}, expected one of {", ".join(known)}.')
+    return value
+
+
+def _truth(where: str, entry: Mapping[str, Any], key: str) -> bool:
+    value = entry.get(key, False)
+    if not isinstance(value, bool):
+        raise SpecError(f'{where}: {key!r} must be true or false, got {value!r}.')
+    return value
+
+
+def _pair(where: str, what: str, value: Any) -> tuple[float, float]:
+    """Two finite numbers in order."""
+    if not isinstance(value, list) or len(cast('list[Any]', value)) != 2:
+        raise SpecError(f'{where}: needs {what}: [low, high], got {value!r}.')
+    low, high = cast('list[Any]', value)
+    if not (_is_number(low) and _is_number(high)):
+        raise SpecError(f'{where}: {what}: expected two finite numbers, got {[low, high]}.')
+    if low > high:
+        raise SpecError(f'{where}: {what}: low must not exceed high, got {[low, high]}.')
+    return float(low), float(high)
+
+
+def _mode(where: str, name: str, entry: Mapping[str, Any]) -> tuple[str, tuple[float, float]]:
+    """Return the mode of an entry and, for intervals, how long they are [s]."""
+    modes = EFFECTS[name].modes if name in EFFECTS else MODES
+    mode = _choice(where, entry, 'mode', modes, 'reset')
+    if mode != 'interval':
+        if 'interval_s' in entry:
+            raise SpecError(f"{where}: 'interval_s' needs 'mode: interval', got {mode!r}.")
+        return mode, (0.0, 0.0)
+    shortest, longest = _pair(where, "'interval_s'", entry.get('interval_s'))
+    if shortest <= 0.0:
+        raise SpecError(f"{where}: 'interval_s' must be positive, got {[shortest, longest]}.")
+    return mode, (shortest, longest)
+
+
 def _numbers(where: str, distribution: str, entry: Mapping[str, Any]) -> tuple[float, float]:
-    """Return (low, high) or (mean, std) of an entry."""
+    """Return (low, high) or (mean, std) of an entry; refuse numbers that would go unused."""
     gaussian = distribution == 'gaussian'
-    pair: Any = [entry.get('mean', 0.0), entry.get('std')] if gaussian else entry.get('range')
-    wanted = "'std'" if gaussian else "'range: [low, high]'"
-    if not isinstance(pair, list) or len(cast('list[Any]', pair)) != 2:
-        raise SpecError(f'{where}: a {distribution} distribution needs {wanted}, got {pair!r}.')
-    a, b = cast('list[Any]', pair)
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in (a, b)):
-        raise SpecError(f'{where}: expected two finite numbers, got {[a, b]}.')
-    if not gaussian and a > b:
-        raise SpecError(f'{where}: low must not exceed high, got {[a, b]}.')
-    if gaussian and b < 0.0:
-        raise SpecError(f'{where}: std must not be negative, got {b!r}.')
-    if distribution == 'log-uniform' and a <= 0.0:
-        raise SpecError(f'{where}: a log-uniform range must be positive, got {[a, b]}.')
-    return float(a), float(b)
-
-
-def _check_sign(where: str, robot: Robot, spread: Spread) -> None:
-    """Refuse a range that could make a mass, an inertia or a time constant vanish."""
-    parameter = robot.parameters[spread.parameter]
-    if not parameter.positive:
-        return
-    if spread.distribution == 'gaussian':
+    for key in ('range',) if gaussian else ('mean', 'std'):
+        if key in entry:
+            raise SpecError(f'{where}: a {distribution} distribution has no {key!r}.')
+    if not gaussian:
+        a, b = _pair(where, "'range'", entry.get('range'))
+        if distribution == 'log-uniform' and a <= 0.0:
+            raise SpecError(f'{where}: a log-uniform range must be positive, got {[a, b]}.')
+        return a, b
+    mean, std = entry.get('mean', 0.0), entry.get('std')
+    if not (_is_number(mean) and _is_number(std)):
         raise SpecError(
-            f'{where}: must stay positive, which a gaussian cannot promise; use a range.'
+            f"{where}: a gaussian distribution needs 'std', and 'mean' if it is not 0: "
+            f'expected finite numbers, got {[mean, std]}.'
         )
-    smallest = {
-        'scale': min(parameter.nominal) * spread.a,
-        'add': min(parameter.nominal) + spread.a,
-        'set': spread.a,
-    }[spread.operation]
-    if smallest <= 0.0:
+    if std < 0.0:
+        raise SpecError(f'{where}: std must not be negative, got {std!r}.')
+    return float(mean), float(std)
+
+
+def _check_meaning(where: str, robot: Robot, spread: Spread) -> None:
+    """Refuse what changes nothing, and what reaches values that cannot be."""
+    parameter = parameter_of(robot, spread.parameter)
+    gaussian = spread.distribution == 'gaussian'
+    if spread.operation == 'scale' and not any(parameter.nominal):
+        raise SpecError(
+            f"{where}: its nominal value is 0, which 'scale' leaves as it is; use 'set' or 'add'."
+        )
+    if spread.curriculum and (gaussian or spread.mode != 'reset'):
+        raise SpecError(
+            f"{where}: a curriculum chooses once an episode within a range: 'curriculum' needs "
+            f"mode 'reset' and no gaussian, got {spread.mode!r} and {spread.distribution!r}."
+        )
+    effect = EFFECTS.get(spread.parameter)
+    low, high = (effect.low, effect.high) if effect else (-math.inf, math.inf)
+    if gaussian and (parameter.positive or math.isfinite(low)):
+        bound = 'stay positive' if parameter.positive else f'stay within [{low:g}, {high:g}]'
+        raise SpecError(f'{where}: must {bound}, which a gaussian cannot promise; use a range.')
+    smallest, largest = (_reached(spread, parameter, edge) for edge in (spread.a, spread.b))
+    if parameter.positive and smallest <= 0.0:
         raise SpecError(f'{where}: must stay positive, but the range reaches {smallest:g}.')
+    if not gaussian and not low <= smallest <= largest <= high:
+        raise SpecError(
+            f'{where}: must stay within [{low:g}, {high:g}] {parameter.unit}, but the range '
+            f'reaches from {smallest:g} to {largest:g}.'
+        )
+
+
+def _reached(spread: Spread, parameter: Parameter, value: float) -> float:
+    """What `value` makes of the component with the smallest nominal value."""
+    nominal = min(parameter.nominal)
+    return {'scale': nominal * value, 'add': nominal + value, 'set': value}[spread.operation]

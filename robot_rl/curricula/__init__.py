@@ -1,0 +1,1 @@
+"""Curricula: which task parameters the next episodes are to have. numpy only."""
