@@ -9,6 +9,7 @@ from typing import Any
 from robot_rl.envs.engines import make_env
 from robot_rl.export.onnx import export_policy
 from robot_rl.export.states import collect
+from robot_rl.learn.run_folder import RANGES
 from robot_rl.learn.train import load_actor
 from robot_rl.spec.contract import Contract
 
@@ -31,7 +32,14 @@ def export_run(run: Path, out: Path | None = None) -> tuple[Path, Contract]:
     """
     task, actor, config = load_actor(run)
     path = out or run / 'policy.onnx'
-    env = make_env(task, config['engine'], ENVIRONMENTS, seed=SEED)
+    ranges = run / RANGES
+    env = make_env(
+        task,
+        config['engine'],
+        ENVIRONMENTS,
+        seed=SEED,
+        randomization=str(ranges) if ranges.is_file() else '',
+    )
     states, statistics = collect(env, actor, steps=task.max_episode_steps)
     contract = export_policy(
         task,

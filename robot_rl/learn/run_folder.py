@@ -3,6 +3,7 @@
 runs/<name>/
     config.json       task, engine, seed, hyperparameters, versions, git revision, machine
     git.diff          uncommitted changes of the code that ran
+    randomization.yaml  the ranges, where they were not the robot's own
     progress.csv      one row an iteration
     events.*          the same for TensorBoard
     checkpoints/      <iteration>.pt, enough to resume
@@ -28,6 +29,7 @@ from robot_rl.errors import RunFolderError
 from robot_rl.files import write_file, write_json
 from robot_rl.machine import machine_name, package_versions
 
+RANGES = 'randomization.yaml'
 _PACKAGES = ('robot_rl', 'torch', 'rsl-rl-lib', 'numpy', 'numba', 'mujoco-core', 'onnxruntime')
 
 
@@ -81,6 +83,10 @@ class RunFolder:
         write_json(self.path / 'config.json', details)
         if diff:
             write_file(self.path / 'git.diff', diff.encode())
+
+    def keep_randomization(self, file: Path) -> None:
+        """Copy the ranges that the run trains with."""
+        write_file(self.path / RANGES, file.read_bytes())
 
     def log(self, row: dict[str, float]) -> None:
         """Append one iteration to progress.csv and TensorBoard; every row reaches the disk."""

@@ -101,6 +101,8 @@ class _Training:
                     'ppo': asdict(self.ppo),
                 }
             )
+            if self.config.randomization:
+                self.folder.keep_randomization(Path(self.config.randomization))
         try:
             self._loop()
         except KeyboardInterrupt:

@@ -30,6 +30,10 @@ class Messages:
         topics = [topic for topic in robot.topics if topic.rate_hz > 0.0]
         self._topics = [[n for n in topic.signals if n in names] for topic in topics]
 
+    def _chance(self, num: int) -> torch.Tensor:
+        shape = (num, len(self._topics))
+        return torch.rand(shape, generator=self._generator, device=self._device)
+
     def newest(
         self, sent: Signals, held: Signals, probability: torch.Tensor
     ) -> dict[str, torch.Tensor]:
@@ -37,8 +41,7 @@ class Messages:
 
         Each environment loses each message with its `probability` (num, 1).
         """
-        shape = (len(probability), len(self._topics))
-        chance = torch.rand(shape, generator=self._generator, device=self._device)
+        chance = self._chance(len(probability))
         arrived = dict(sent)
         for index, names in enumerate(self._topics):
             lost = chance[:, index : index + 1] < probability
