@@ -28,6 +28,7 @@ from robot_rl.errors import RunFolderError, SpecError
 from robot_rl.files import write_json
 from robot_rl.learn.train import TEST_SEED, load_actor
 from robot_rl.spec import registry
+from robot_rl.spec.randomization import parameter_of
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
 
@@ -139,7 +140,7 @@ def bins(evaluation: Evaluation) -> dict[str, list[Bin]]:
 def _columns(robot: Robot, parameters: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
     columns: dict[str, np.ndarray] = {}
     for name, tensor in parameters.items():
-        parameter, values = robot.parameters[name], tensor.double().numpy()
+        parameter, values = parameter_of(robot, name), tensor.double().numpy()
         size = values.shape[1]
         labels = (
             [''] if size == 1 else [f' {"xyz"[i] if size == 3 else i + 1}' for i in range(size)]

@@ -50,7 +50,7 @@ class Engine(Protocol):
 
     @property
     def simulated(self) -> tuple[str, ...]:
-        """Parameters of the robot that this engine simulates; others change nothing here."""
+        """Parameters of the robot that this engine simulates; others it cannot vary."""
         ...
 
     def push(self, velocity: torch.Tensor, env_ids: torch.Tensor) -> None:

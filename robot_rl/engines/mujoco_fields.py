@@ -19,7 +19,6 @@ class Fields:
     def __init__(self, model: Any, batch: Any, body: int, dofs: Ids) -> None:
         """`body` is the base, `dofs` are the robot's joints in its order."""
         self._model, self._batch, self._body, self._dofs = model, batch, body, dofs
-        self._qvel = batch.bind('qvel')
         self._writers: dict[str, Callable[[Ids, Array], None]] = {
             'mass': self._mass,
             'inertia': self._inertia,
@@ -30,7 +29,6 @@ class Fields:
             'joint_armature': self._armature,
             'joint_friction': self._joint_friction,
             'external_force_w': self._external_force,
-            'push_velocity_w': self._push,
         }
         self.names = tuple(self._writers)
         """Parameters that `write` takes."""
@@ -91,8 +89,3 @@ class Fields:
 
     def _external_force(self, ids: Ids, value: Array) -> None:
         self.external_force_w[ids] = value
-
-    def _push(self, ids: Ids, value: Array) -> None:
-        """[m/s] added to the base's velocity at once; zero leaves it alone."""
-        if np.any(value):
-            self._qvel[ids, 0:3] += value

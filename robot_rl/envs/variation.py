@@ -12,9 +12,10 @@ import torch
 
 from robot_rl.engines.engine import Engine
 from robot_rl.envs.fuse import Group, Rows, write
+from robot_rl.errors import SpecError
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import delayed
-from robot_rl.spec.randomization import Spread, parameter_of
+from robot_rl.spec.randomization import EFFECTS, Spread, parameter_of
 from robot_rl.spec.robot import Setpoint
 
 DELAY, LOSS, PUSH = 'action_delay', 'message_loss', 'push_velocity_w'
@@ -33,8 +34,10 @@ class Variation:
     ) -> None:
         """Draw what is drawn at startup, from a generator of its own with the seed of `generator`.
 
-        What is drawn at a reset comes with `start`.
+        What is drawn at a reset comes with `start`. Raises SpecError for a parameter that the
+        engine cannot vary.
         """
+        _check_simulated(engine, spreads)
         robot, self._engine, self._device = engine.robot, engine, engine.device
         self.parameters = _nominal(engine, spreads)
         """All spread parameters and effects of every environment [SI], each (num_envs, size)."""
@@ -45,7 +48,7 @@ class Variation:
         self._line = None
         if longest > 0.0:
             periods = math.ceil(longest / control_dt - 1e-9)
-            self._line = _DelayLine(engine, setpoint, periods, control_dt)
+            self._line = _DelayLine(engine, setpoint.size, periods, control_dt)
         startup = [s for s in spreads if s.mode == 'startup']
         if startup:
             own = torch.Generator(self._device).manual_seed(generator.initial_seed())
@@ -77,13 +80,22 @@ class Variation:
         return self._line.step(setpoint, self.parameters[DELAY])
 
     def _set(self, values: Group, env_ids: torch.Tensor) -> None:
-        known = self._engine.robot.parameters
-        physical = {name: value for name, value in values.items() if name in known}
+        physical = {name: value for name, value in values.items() if name not in EFFECTS}
         if physical:
             self._engine.randomize(physical, env_ids)
         if PUSH in values:
             self._engine.push(values[PUSH], env_ids)
         write(self.parameters, env_ids, values)
+
+
+def _check_simulated(engine: Engine, spreads: Sequence[Spread]) -> None:
+    for spread in spreads:
+        if spread.parameter not in (*EFFECTS, *engine.simulated):
+            raise SpecError(
+                f'The randomization of {engine.robot.name!r} spreads {spread.parameter!r}, which '
+                f'{type(engine).__name__} does not simulate. It can vary: '
+                f'{", ".join(engine.simulated)}.'
+            )
 
 
 def _nominal(engine: Engine, spreads: Sequence[Spread]) -> Group:
@@ -139,20 +151,21 @@ class _DelayLine:
     of one period ago and 0.3 of the one before: their mean over the time that each would hold.
     """
 
-    def __init__(
-        self, engine: Engine, setpoint: Setpoint, periods: int, control_dt: float
-    ) -> None:
-        self._neutral = torch.tensor(setpoint.neutral, device=engine.device)
-        self._past = [self._neutral.repeat(engine.num_envs, 1) for _ in range(periods)]
+    def __init__(self, engine: Engine, size: int, periods: int, control_dt: float) -> None:
+        empty = torch.zeros(engine.num_envs, size, device=engine.device)
+        self._past = [empty] * periods  # newest first
+        self._first = torch.ones(engine.num_envs, 1, dtype=torch.bool, device=engine.device)
         self._dt = control_dt
 
     def restart(self, env_ids: torch.Tensor) -> None:
-        """Before an episode, the neutral setpoint was sent."""
-        for value in self._past:
-            value[env_ids] = self._neutral
+        """Forget what was sent to `env_ids`: the first setpoint counts as sent all along."""
+        self._first[env_ids] = True
 
     def step(self, setpoint: torch.Tensor, delay: torch.Tensor) -> torch.Tensor:
         """What arrives when `setpoint` is sent, `delay` (num_envs, 1) [s] late."""
+        if self._first.any():
+            self._past = [torch.where(self._first, setpoint, value) for value in self._past]
+            self._first[:] = False
         arrives = delayed(setpoint, self._past, delay / self._dt)
         self._past = [setpoint.clone(), *self._past[:-1]]
         return arrives

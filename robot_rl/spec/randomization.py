@@ -93,6 +93,8 @@ def spread(robot: Robot, name: str, content: object) -> Spread:
     known = (*robot.parameters, *EFFECTS)
     if name not in known:
         raise SpecError(f'{where}: no such parameter.{_hint(name, known)}')
+    if name == 'push_velocity_w' and robot.fixed_base:
+        raise SpecError(f'{where}: the base is bolted to the world, nothing can push it.')
     if not isinstance(content, Mapping):
         raise SpecError(f'{where}: expected keys such as range and source, got {content!r}.')
     entry = cast('Mapping[str, Any]', content)

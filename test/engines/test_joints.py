@@ -234,7 +234,7 @@ def test_terrain_is_where_its_heights_say(hopper):
 
 def test_a_push_and_a_payload_act(hopper):
     engine = swing(hopper, 0.1)
-    engine.randomize({'push_velocity_w': torch.tensor([[1.0, 0.0, 0.0]])}, torch.tensor([1]))
+    engine.push(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
     velocity = engine.signals()['base_lin_vel_b'][:, 0].tolist()
     assert velocity == pytest.approx([0.0, 1.0, 0.0], abs=1e-3)
     heavy = swing(hopper, 0.1)

@@ -171,9 +171,7 @@ def test_a_late_setpoint_is_an_earlier_one(fused, override):
     prompt.reset(seed=0)
     generator = torch.Generator().manual_seed(3)
     setpoints = list(HOVER.act(0.3 * torch.randn(6 * N, 4, generator=generator)).split(N))
-    neutral = torch.tensor(HOVER.setpoint.neutral).expand(N, 4)
-    prompt.engine.reset(torch.arange(N), {'rotor_speed': neutral})
-    for index, setpoint in enumerate([neutral, neutral, *setpoints[:4]]):
+    for index, setpoint in enumerate([setpoints[0], setpoints[0], *setpoints[:4]]):
         prompt.engine.step(setpoint)
         rotors = prompt.engine.signals()['rotor_speed']
         assert torch.allclose(seen[index], rotors, rtol=1e-6), index
@@ -194,12 +192,11 @@ def test_a_fraction_of_a_period_shares_it_between_two_setpoints():
     arrived = [variation.step(value) for value in sent]
     assert torch.allclose(arrived[4][0], 0.7 * sent[3][0] + 0.3 * sent[2][0])
     assert torch.allclose(arrived[4][1], sent[1][1])
-    neutral = torch.tensor(HOVER.setpoint.neutral)
-    assert torch.allclose(arrived[0][0], neutral) and torch.allclose(arrived[2][1], neutral)
+    assert torch.allclose(arrived[2][1], sent[0][1]), 'held until another comes'
     variation.start(torch.tensor([0]), {'action_delay': torch.tensor([[0.02]])})
-    arrived = variation.step(sent[0])
-    assert torch.allclose(arrived[0], neutral), 'what was sent in the last episode is forgotten'
-    assert torch.allclose(arrived[1], sent[2][1])
+    now = variation.step(sent[0])
+    assert torch.allclose(now[0], sent[0][0]), 'what was sent in the last episode is forgotten'
+    assert torch.allclose(now[1], sent[2][1])
 
 
 @BOTH
@@ -305,6 +302,16 @@ def test_a_curriculum_does_not_hear_of_episodes_that_began_at_an_age():
     env.episode_steps[:2] = HOVER.max_episode_steps - 1
     _still(env)
     assert len(chosen.told) == 2
+
+
+def test_a_parameter_that_the_engine_cannot_vary_is_refused():
+    class Massless(AnalyticEngine):
+        @property
+        def simulated(self):
+            return ('drag',)
+
+    with pytest.raises(SpecError, match="'mass', which Massless does not simulate"):
+        VectorEnv(HOVER, Massless, 1, seed=0, spreads=[_spread('mass', range=[0.02, 0.03])])
 
 
 def test_a_key_that_is_there_twice_is_refused(tmp_path):

@@ -29,6 +29,7 @@ def _robot(monkeypatch, name, **entry):
 
 def test_setpoints_reach_its_drives_late(monkeypatch):
     robot = _robot(monkeypatch, 'action_delay', range=[0.006, 0.006])
+    robot.step(np.array(MOTORS.neutral), 0.0)
     speeds = []
     for _ in range(5):
         robot.step(np.array(MOTORS.high), 0.0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from robot_rl.errors import SpecError
@@ -56,6 +58,12 @@ def test_a_mistake_is_named_with_what_was_expected(name, entry, message):
     with pytest.raises(SpecError, match=message) as caught:
         _spread(name, **entry)
     assert f"Randomization of 'crazyflie', parameter {name!r}" in str(caught.value)
+
+
+def test_nothing_pushes_a_robot_that_is_bolted_down():
+    entry = {'operation': 'set', 'range': [-1, 1], 'mode': 'interval', 'interval_s': [4, 6]}
+    with pytest.raises(SpecError, match='bolted'):
+        spread(replace(ROBOT, fixed_base=True), 'push_velocity_w', {**entry, 'source': 'test'})
 
 
 def test_a_gaussian_has_no_range_and_cannot_keep_within_bounds():
