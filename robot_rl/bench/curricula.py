@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from robot_rl.assets import asset
-from robot_rl.bench.machine import machine_name
 from robot_rl.bench.statistics import Interval, stratified_bootstrap
 from robot_rl.bench.training import train_one
 from robot_rl.curricula.curriculum import Array
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import actor_policy, run_episodes
 from robot_rl.learn.train import TEST_SEED, load_actor
+from robot_rl.machine import machine_name
 from robot_rl.spec import registry
 
 BASELINE = 'uniform'

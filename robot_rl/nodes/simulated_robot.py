@@ -134,10 +134,10 @@ class SimulatedRobot:
 
     def _stiffen(self, share: float) -> None:
         """Give the drives a part of their stiffness."""
-        nominal = self.robot.parameters['joint_stiffness'].nominal
-        self._engine.randomize(
-            {'joint_stiffness': share * self._torch.tensor([nominal])}, self._torch.arange(1)
-        )
+        own = self._variation.parameters.get('joint_stiffness')
+        if own is None:
+            own = self._torch.tensor([self.robot.parameters['joint_stiffness'].nominal])
+        self._engine.randomize({'joint_stiffness': share * own}, self._torch.arange(1))
         self._stiffness = share
 
     def measured(self) -> dict[str, Values]:
