@@ -6,18 +6,19 @@ The robot's parameters go to the engine; the effects of spec/randomization.py ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+import logging
 import math
 
 import torch
 
 from robot_rl.engines.engine import Engine
 from robot_rl.envs.fuse import Group, Rows, write
-from robot_rl.errors import SpecError
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import delayed
 from robot_rl.spec.randomization import EFFECTS, Spread, parameter_of
 from robot_rl.spec.robot import Setpoint
 
+_LOG = logging.getLogger(__name__)
 DELAY, LOSS, PUSH = 'action_delay', 'message_loss', 'push_velocity_w'
 
 
@@ -34,10 +35,9 @@ class Variation:
     ) -> None:
         """Draw what is drawn at startup, from a generator of its own with the seed of `generator`.
 
-        What is drawn at a reset comes with `start`. Raises SpecError for a parameter that the
-        engine cannot vary.
+        What is drawn at a reset comes with `start`.
         """
-        _check_simulated(engine, spreads)
+        self._unvaried = _unvaried(engine, spreads)
         robot, self._engine, self._device = engine.robot, engine, engine.device
         self.parameters = _nominal(engine, spreads)
         """All spread parameters and effects of every environment [SI], each (num_envs, size)."""
@@ -80,7 +80,8 @@ class Variation:
         return self._line.step(setpoint, self.parameters[DELAY])
 
     def _set(self, values: Group, env_ids: torch.Tensor) -> None:
-        physical = {name: value for name, value in values.items() if name not in EFFECTS}
+        beside = (*EFFECTS, *self._unvaried)
+        physical = {name: value for name, value in values.items() if name not in beside}
         if physical:
             self._engine.randomize(physical, env_ids)
         if PUSH in values:
@@ -88,14 +89,20 @@ class Variation:
         write(self.parameters, env_ids, values)
 
 
-def _check_simulated(engine: Engine, spreads: Sequence[Spread]) -> None:
-    for spread in spreads:
-        if spread.parameter not in (*EFFECTS, *engine.simulated):
-            raise SpecError(
-                f'The randomization of {engine.robot.name!r} spreads {spread.parameter!r}, which '
-                f'{type(engine).__name__} does not simulate. It can vary: '
-                f'{", ".join(engine.simulated)}.'
-            )
+def _unvaried(engine: Engine, spreads: Sequence[Spread]) -> tuple[str, ...]:
+    """Spread parameters that the engine does not simulate, which a warning names.
+
+    No error: a judge with other physics runs what was trained elsewhere, at its nominal values.
+    """
+    known = (*EFFECTS, *engine.simulated)
+    found = tuple(spread.parameter for spread in spreads if spread.parameter not in known)
+    if found:
+        _LOG.warning(
+            '%s does not simulate, and so does not vary: %s.',
+            type(engine).__name__,
+            ', '.join(found),
+        )
+    return found
 
 
 def _nominal(engine: Engine, spreads: Sequence[Spread]) -> Group:

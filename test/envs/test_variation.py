@@ -304,14 +304,19 @@ def test_a_curriculum_does_not_hear_of_episodes_that_began_at_an_age():
     assert len(chosen.told) == 2
 
 
-def test_a_parameter_that_the_engine_cannot_vary_is_refused():
+def test_a_parameter_that_the_engine_cannot_vary_is_named_and_left_alone(caplog):
     class Massless(AnalyticEngine):
         @property
         def simulated(self):
             return ('drag',)
 
-    with pytest.raises(SpecError, match="'mass', which Massless does not simulate"):
-        VectorEnv(HOVER, Massless, 1, seed=0, spreads=[_spread('mass', range=[0.02, 0.03])])
+        def randomize(self, parameters, env_ids):
+            assert set(parameters) == {'drag'}
+            super().randomize(parameters, env_ids)
+
+    spreads = [_spread('mass', range=[0.02, 0.03]), _spread('drag', range=[0.9, 1.1])]
+    VectorEnv(HOVER, Massless, 1, seed=0, spreads=spreads).reset()
+    assert 'Massless does not simulate, and so does not vary: mass.' in caplog.text
 
 
 def test_a_key_that_is_there_twice_is_refused(tmp_path):
