@@ -16,6 +16,7 @@ import torch
 from robot_rl.engines.drive import WrenchDrive
 from robot_rl.engines.engine import physics_step
 from robot_rl.engines.mujoco_fields import Fields
+from robot_rl.engines.rotation import rotate, rotate_inverse
 from robot_rl.engines.servo import ServoDrive
 from robot_rl.engines.urdf import load_urdf
 from robot_rl.errors import MissingPackageError, SpecError
@@ -181,7 +182,7 @@ class MujocoEngine:
             quat = state['base_quat_w'].double().numpy()
             qpos[:, _QUAT] = quat / np.linalg.norm(quat, axis=1, keepdims=True)
         if 'base_lin_vel_b' in state:
-            qvel[:, _VEL] = _rotate(qpos[:, _QUAT], state['base_lin_vel_b'].double().numpy())
+            qvel[:, _VEL] = rotate(qpos[:, _QUAT], state['base_lin_vel_b'].double().numpy())
         if 'base_ang_vel_b' in state:
             qvel[:, _RATE] = state['base_ang_vel_b'].numpy()
         if self._servos and 'joint_pos' in state:
@@ -239,7 +240,7 @@ class MujocoEngine:
     def _base(self) -> torch.Tensor:
         """Attitude, linear and angular velocity in the body frame: (num_envs, 10) float64."""
         quat = self._qpos[:, _QUAT]
-        velocity = _rotate_inverse(quat, self._qvel[:, _VEL])
+        velocity = rotate_inverse(quat, self._qvel[:, _VEL])
         return torch.from_numpy(np.concatenate((quat, velocity, self._qvel[:, _RATE]), axis=1))
 
     def signals(self, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
@@ -274,15 +275,3 @@ class MujocoEngine:
 
 def _tensor(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32))
-
-
-def _rotate(quat: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Body vectors (n, 3) in the world, by unit quaternions wxyz (n, 4)."""
-    axis = quat[:, 1:]
-    twice = 2.0 * np.cross(axis, vector)
-    return vector + quat[:, :1] * twice + np.cross(axis, twice)
-
-
-def _rotate_inverse(quat: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """World vectors (n, 3) in the body frame."""
-    return _rotate(quat * (1.0, -1.0, -1.0, -1.0), vector)

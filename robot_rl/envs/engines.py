@@ -19,6 +19,7 @@ from robot_rl.spec.task import Task
 _ENGINES = {
     'analytic': ('robot_rl.engines.analytic', 'AnalyticEngine', 'numba'),
     'mujoco': ('robot_rl.engines.mujoco', 'MujocoEngine', 'mujoco'),
+    'pybullet': ('robot_rl.engines.pybullet', 'PybulletEngine', 'pybullet'),
 }
 
 

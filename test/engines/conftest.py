@@ -30,7 +30,11 @@ def make_engine(robot):
             from robot_rl.engines.analytic import AnalyticEngine
 
             return AnalyticEngine(robot, level, num_envs, CONTROL_DT)
-        pytest.importorskip('mujoco')
+        pytest.importorskip(name)
+        if name == 'pybullet':
+            from robot_rl.engines.pybullet import PybulletEngine
+
+            return PybulletEngine(robot, level, num_envs, CONTROL_DT)
         from robot_rl.engines.mujoco import MujocoEngine
 
         return MujocoEngine(robot, level, num_envs, CONTROL_DT, **{'threads': 1, **options})
@@ -38,7 +42,7 @@ def make_engine(robot):
     return make
 
 
-@pytest.fixture(params=['analytic', 'mujoco'])
+@pytest.fixture(params=['analytic', 'mujoco', 'pybullet'])
 def engine_name(request):
     return request.param
 

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
-from robot_rl.engines.mujoco import MujocoEngine
+torch = pytest.importorskip('torch')
+
 from robot_rl.engines.servo import ServoDrive
+from robot_rl.envs.engines import engine_factory
 from robot_rl.errors import SpecError
 from robot_rl.spec.drive import JointDrive, positions
 from robot_rl.spec.robot import Parameter, Robot, Setpoint
@@ -129,21 +130,35 @@ def test_a_robot_without_a_drive_parameter_is_refused(make):
         servo(robot)
 
 
-def swing(robot, seconds, command=0.0, **keywords):
-    engine = MujocoEngine(robot, 'positions', 3, 0.02, **keywords)
-    for _ in range(round(seconds / 0.02)):
-        engine.step(torch.full((3, 1), command))
-    return engine
+@pytest.fixture(params=['mujoco', 'pybullet'])
+def load(request):
+    """(robot, terrain) -> engine with three copies."""
+    pytest.importorskip(request.param)
+    factory = engine_factory(request.param)
+    return lambda robot, terrain=None: factory(robot, 'positions', 3, 0.02, terrain=terrain)
 
 
-def test_a_free_pendulum_swings_with_its_period(make):
+@pytest.fixture
+def swing(load):
+    """(robot, seconds, command) -> engine that has run for that long."""
+
+    def run(robot, seconds, command=0.0):
+        engine = load(robot)
+        for _ in range(round(seconds / 0.02)):
+            engine.step(torch.full((3, 1), command))
+        return engine
+
+    return run
+
+
+def test_a_free_pendulum_swings_with_its_period(make, swing):
     free = make(joint_stiffness=0.0, joint_damping=0.0)
     period = 2.0 * math.pi * math.sqrt(LENGTH / 9.81) * (1.0 + 0.3**2 / 16.0)
     angle = swing(free, round(period / 0.02) * 0.02).signals()['joint_pos']
     assert angle == pytest.approx(0.3, abs=0.003)
 
 
-def test_a_drive_holds_against_gravity_with_the_offset_of_its_stiffness(make):
+def test_a_drive_holds_against_gravity_with_the_offset_of_its_stiffness(make, swing):
     engine = swing(make(), 4.0, command=1.0)
     angle = float(engine.signals()['joint_pos'][0])
     assert 20.0 * (1.0 - angle) == pytest.approx(MASS * 9.81 * LENGTH * math.sin(angle), rel=1e-3)
@@ -152,8 +167,8 @@ def test_a_drive_holds_against_gravity_with_the_offset_of_its_stiffness(make):
     )
 
 
-def test_parameters_differ_between_environments(make):
-    engine = MujocoEngine(make(), 'positions', 3, 0.02)
+def test_parameters_differ_between_environments(make, load):
+    engine = load(make())
     stiffness = torch.tensor([[20.0], [40.0], [80.0]])
     engine.randomize({'joint_stiffness': stiffness}, torch.arange(3))
     for _ in range(200):
@@ -163,7 +178,7 @@ def test_parameters_differ_between_environments(make):
     assert torch.allclose(stiffness[:, 0] * error, load, rtol=1e-3)
 
 
-def test_a_reset_starts_from_the_state_given_and_no_other(make):
+def test_a_reset_starts_from_the_state_given_and_no_other(make, swing):
     engine = swing(make(), 0.2, command=1.0)
     before = engine.signals()
     engine.reset(torch.tensor([1]), {'joint_pos': torch.tensor([[0.7]])})
@@ -205,7 +220,7 @@ def hopper(make, tmp_path):
     )
 
 
-def test_feet_may_touch_and_bodies_must_not(hopper):
+def test_feet_may_touch_and_bodies_must_not(hopper, swing):
     engine = swing(hopper, 0.1)
     assert engine.signals()['touch'].tolist() == [[1.0]] * 3
     assert engine.signals()['contact'].tolist() == [[0.0]] * 3
@@ -216,11 +231,11 @@ def test_feet_may_touch_and_bodies_must_not(hopper):
     assert engine.signals()['contact'].tolist() == [[1.0]] * 3
 
 
-def test_terrain_is_where_its_heights_say(hopper):
+def test_terrain_is_where_its_heights_say(hopper, load):
     heights = np.zeros((21, 41), np.float32)
     heights[:, 30:] = 0.2  # a step up at x = 0.5 m
     terrain = Terrain(heights, 0.1)
-    engine = MujocoEngine(hopper, 'positions', 3, 0.02, terrain=terrain)
+    engine = load(hopper, terrain)
     places = torch.tensor([[-1.0, 0.0, 0.36], [1.5, 0.5, 0.56], [1.5, -0.8, 0.56]])
     upright = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(3, 1)
     engine.reset(torch.arange(3), {'base_pos_w': places, 'base_quat_w': upright})
@@ -232,7 +247,7 @@ def test_terrain_is_where_its_heights_say(hopper):
     assert engine.signals()['touch'].all()
 
 
-def test_a_push_and_a_payload_act(hopper):
+def test_a_push_and_a_payload_act(hopper, swing):
     engine = swing(hopper, 0.1)
     engine.push(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
     velocity = engine.signals()['base_lin_vel_b'][:, 0].tolist()

@@ -1,0 +1,333 @@
+"""PyBullet, the judge: another simulator under the same robot, for scores and not for training.
+
+Its multibody is Featherstone's algorithm, its contacts are rigid where MuJoCo's are springs, and
+it steps by semi-implicit Euler: a kick of the velocity, then a drift of the position with the new
+one. That errs in first order; in free fall a body is half a step's gravity ahead. But looked at
+half a drift earlier, the same steps are drift, kick, drift: the leapfrog, of second order. So
+PyBullet is always half a step's motion ahead of the state that this engine takes and reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+import torch
+
+from robot_rl.engines.drive import WrenchDrive
+from robot_rl.engines.engine import physics_step
+from robot_rl.engines.pybullet_copies import Copies
+from robot_rl.engines.pybullet_fields import Fields
+from robot_rl.engines.rotation import cross, inverse, product, rotate, rotate_inverse
+from robot_rl.engines.servo import ServoDrive
+from robot_rl.errors import MissingPackageError, SpecError
+from robot_rl.spec.robot import Robot
+from robot_rl.spec.terrain import Terrain
+
+Array = NDArray[np.float64]
+LONGEST_STEP = 0.002  # [s]
+_STATE = ('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b')
+_JOINTS = ('joint_pos', 'joint_vel')
+
+
+def _pybullet() -> Any:
+    try:
+        import pybullet
+    except ImportError:
+        raise MissingPackageError(
+            'pybullet', 'The pybullet engine', "Install it with: pip install 'robot_rl[judge]'"
+        ) from None
+    return pybullet
+
+
+class PybulletEngine:
+    """`num_envs` copies of one robot in PyBullet, on one thread.
+
+    An environment whose setpoint or state is not finite is lost until its next reset: all its
+    signals of motion are NaN.
+    """
+
+    def __init__(
+        self,
+        robot: Robot,
+        level: str,
+        num_envs: int,
+        control_dt: float,
+        device: str = 'cpu',
+        terrain: Terrain | None = None,
+    ) -> None:
+        """Load the robot at its nominal parameters.
+
+        Raises SpecError for a device other than the CPU, and for a URDF that cannot be simulated.
+        """
+        if torch.device(device).type != 'cpu':
+            raise SpecError(f'The pybullet engine runs on a CPU, not on {device!r}.')
+        self.robot, self.num_envs, self.device = robot, num_envs, torch.device('cpu')
+        setpoint = robot.setpoint(level)
+        longest = min(setpoint.physics_dt, LONGEST_STEP)
+        self.physics_dt, self._substeps = physics_step(control_dt, longest)
+        self._rotors = self._servos = None
+        if setpoint.drive is None:
+            self._rotors = WrenchDrive(robot, level, num_envs, self.physics_dt)
+        else:
+            self._servos = ServoDrive(robot, setpoint.drive, num_envs, control_dt, self.physics_dt)
+        self._p = _pybullet()
+        left_out = self._rotors.joints if self._rotors else ()
+        copies = Copies(self._p, robot, num_envs, self.physics_dt, left_out, terrain)
+        self._copies, self._fields = copies, Fields(copies, robot, num_envs, bool(self._servos))
+        self._joints = copies.joints if self._servos else []
+        self._known = (() if robot.fixed_base else _STATE) + (_JOINTS if self._servos else ())
+        self._allocate()
+        everyone = torch.arange(num_envs)
+        self.randomize(
+            {
+                name: torch.tensor(parameter.nominal).expand(num_envs, -1)
+                for name, parameter in robot.parameters.items()
+            },
+            everyone,
+        )
+        for env in everyone.tolist():
+            self._put(env)
+        if robot.rest:
+            rest = {name: torch.tensor(value) for name, value in robot.rest.items()}
+            self.reset(everyone, {name: row.repeat(num_envs, 1) for name, row in rest.items()})
+
+    def _allocate(self) -> None:
+        num, joints = self.num_envs, len(self._joints)
+        self._centre_pos, self._axes_quat = np.zeros((num, 3)), np.zeros((num, 4))
+        self._axes_quat[:, 0] = 1.0
+        self._centre_vel, self._rate = np.zeros((num, 3)), np.zeros((num, 3))
+        """World: the base's centre of mass, its principal axes, and their velocities."""
+        self._q, self._v, self._effort = (np.zeros((num, joints)) for _ in range(3))
+        self._touched = np.zeros((num, len(self._copies.links)), bool)
+        """By index of the link; the base is the last."""
+        self._lost = np.zeros(num, bool)
+
+    def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
+        """See Engine.reset."""
+        ids = env_ids.numpy()
+        rest = {name: value for name, value in state.items() if name not in self._known}
+        if self._rotors:
+            self._rotors.reset(env_ids, rest)
+        elif unknown := sorted(rest):
+            raise SpecError(f'The pybullet engine has no state {unknown[0]!r} to start from.')
+        given = {name: value.double().numpy() for name, value in state.items()}
+        quat = given.get('base_quat_w', self._quat()[ids])
+        quat = quat / np.linalg.norm(quat, axis=1, keepdims=True)
+        position, none = given.get('base_pos_w', self._position()[ids]), np.zeros((len(ids), 3))
+        self._place(ids, position, quat, given.get('base_ang_vel_b', none))
+        self._centre_vel[ids] += rotate(quat, given.get('base_lin_vel_b', none))
+        if self._servos:
+            self._q[ids] = given.get('joint_pos', self._q[ids])
+            self._v[ids] = given.get('joint_vel', 0.0)
+            self._effort[ids] = 0.0
+            self._servos.reset(ids, self._q[ids])
+        self._lost[ids] = False
+        self._check()
+        for env in ids.tolist():
+            self._put(env)
+
+    def _place(self, ids: NDArray[np.int64], position: Array, quat: Array, rate_b: Array) -> None:
+        """Put base_link there and let it turn about its origin, which stands still."""
+        arm = rotate(quat, self._fields.centre[ids])
+        self._rate[ids] = rotate(quat, rate_b)
+        self._centre_pos[ids] = position + arm
+        self._centre_vel[ids] = cross(self._rate[ids], arm)
+        self._axes_quat[ids] = product(quat, self._fields.axes[ids])
+
+    def _put(self, env: int) -> None:
+        """Write the state of one environment into PyBullet, half a step's motion ahead."""
+        self._touched[env] = False
+        if self._lost[env]:
+            return
+        p, (client, robot, _) = self._p, self._copies.places[env]
+        half, row = 0.5 * self.physics_dt, slice(env, env + 1)
+        if not self.robot.fixed_base:
+            rate, velocity = self._rate[env], self._centre_vel[env]
+            position = self._centre_pos[env] + half * velocity
+            w, x, y, z = _turned(self._axes_quat[row], self._rate[row], half)[0]
+            p.resetBasePositionAndOrientation(
+                robot, position, (x, y, z, w), physicsClientId=client
+            )
+            p.resetBaseVelocity(robot, velocity, rate, physicsClientId=client)
+        ahead = self._q[env] + half * self._v[env]
+        for joint, q, v in zip(self._joints, ahead, self._v[env], strict=True):
+            p.resetJointState(robot, joint, q, v, physicsClientId=client)
+        self._copies.forget_contacts(env)
+        self._touched[env, self._copies.grounded(env)] = True
+
+    def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
+        """See Engine.randomize."""
+        ids = env_ids.numpy()
+        if self._rotors:
+            self._rotors.randomize(parameters, env_ids)
+        if self._servos:
+            self._servos.randomize(parameters, env_ids)
+        position, quat = self._position()[ids], self._quat()[ids]
+        rate, velocity = rotate_inverse(quat, self._rate[ids]), self._velocity()[ids]
+        for env in self._fields.write(parameters, ids):  # loaded afresh: put it where it was
+            row = [ids.tolist().index(env)]
+            self._place(np.array([env]), position[row], quat[row], rate[row])
+            self._centre_vel[env] += velocity[row[0]]
+            self._put(env)
+        if 'push_velocity_w' in parameters and not self.robot.fixed_base:
+            self._push(ids, parameters['push_velocity_w'].double().numpy())
+
+    def _push(self, ids: NDArray[np.int64], velocity: Array) -> None:
+        """[m/s] added to the base's velocity at once."""
+        self._centre_vel[ids] += velocity
+        for env in ids[velocity.any(axis=1) & ~self._lost[ids]].tolist():
+            client, robot, _ = self._copies.places[env]
+            self._p.resetBaseVelocity(
+                robot, self._centre_vel[env], self._rate[env], physicsClientId=client
+            )
+
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """See Engine.simulated."""
+        if self._servos:
+            return (*self._servos.names, *self._fields.names, 'push_velocity_w')
+        return tuple(self.robot.parameters)
+
+    def step(self, setpoint: torch.Tensor) -> None:
+        """See Engine.step."""
+        drive: WrenchDrive | ServoDrive | None = self._rotors or self._servos
+        assert drive is not None
+        drive.command(setpoint)
+        for _ in range(self._substeps):
+            if self._rotors:
+                wrench = self._rotors.wrench(torch.from_numpy(self._base())).double().numpy()
+                self._pull(wrench[:, 0:3], wrench[:, 3:6])
+            if self._servos:
+                middle = self._q + 0.5 * self.physics_dt * self._v
+                self._effort[:] = self._servos.effort(middle, self._v)
+                self._drive()
+                if self._fields.external_force_w.any():
+                    self._pull(self._fields.external_force_w)
+            for client in self._copies.clients:
+                self._p.stepSimulation(physicsClientId=client)
+            self._read()
+        for env in range(self.num_envs):
+            self._touched[env] = False
+            self._touched[env, self._copies.touched(env)] = True
+
+    def _check(self) -> None:
+        """Lose the environments whose state is not finite."""
+        state = (self._centre_pos, self._axes_quat, self._centre_vel, self._rate, self._q, self._v)
+        self._lost |= ~np.isfinite(np.concatenate(state, axis=1)).all(axis=1)
+
+    def _pull(self, force_w: Array, torque_w: Array | None = None) -> None:
+        """Let a force [N] act on the base's centre of mass for a step, and a torque [N m]."""
+        p, zero = self._p, (0.0, 0.0, 0.0)
+        self._lost |= ~np.isfinite(force_w).all(axis=1)
+        # For a base, PyBullet gets torques in WORLD_FRAME wrong; its LINK_FRAME is the axes'.
+        force = rotate_inverse(self._axes_quat, force_w)
+        torque = None if torque_w is None else rotate_inverse(self._axes_quat, torque_w)
+        for env in np.flatnonzero(~self._lost).tolist():
+            client, robot, _ = self._copies.places[env]
+            p.applyExternalForce(robot, -1, force[env], zero, p.LINK_FRAME, physicsClientId=client)
+            if torque is not None:
+                p.applyExternalTorque(robot, -1, torque[env], p.LINK_FRAME, physicsClientId=client)
+
+    def _drive(self) -> None:
+        """Let the drives' efforts act for a step."""
+        p, joints = self._p, self._joints
+        self._lost |= ~np.isfinite(self._effort).all(axis=1)
+        for env in np.flatnonzero(~self._lost).tolist():
+            client, robot, _ = self._copies.places[env]
+            p.setJointMotorControlArray(
+                robot,
+                joints,
+                p.TORQUE_CONTROL,
+                forces=self._effort[env],
+                physicsClientId=client,
+            )
+
+    def _read(self) -> None:
+        """Read PyBullet's state, which is half a step's motion ahead."""
+        p, joints, places = self._p, self._joints, self._copies.places
+        half = 0.5 * self.physics_dt
+        if not self.robot.fixed_base:
+            poses = [p.getBasePositionAndOrientation(r, physicsClientId=c) for c, r, _ in places]
+            rates = [p.getBaseVelocity(r, physicsClientId=c) for c, r, _ in places]
+            self._centre_vel[:] = [linear for linear, _ in rates]
+            self._rate[:] = [angular for _, angular in rates]
+            ahead = np.array([position for position, _ in poses])
+            self._centre_pos[:] = ahead - half * self._centre_vel
+            ahead = _turned(
+                np.array([quat for _, quat in poses])[:, [3, 0, 1, 2]], self._rate, -half
+            )
+            # A quaternion and its negative are one attitude; from step to step the sign stays.
+            flipped = (ahead * self._axes_quat).sum(axis=1, keepdims=True) < 0.0
+            self._axes_quat[:] = np.where(flipped, -ahead, ahead)
+        if joints:
+            states = np.array(
+                [
+                    [(s[0], s[1]) for s in p.getJointStates(r, joints, physicsClientId=c)]
+                    for c, r, _ in places
+                ]
+            )
+            self._v[:] = states[:, :, 1]
+            self._q[:] = states[:, :, 0] - half * self._v
+        self._check()
+
+    def _quat(self) -> Array:
+        """Attitude of base_link."""
+        return product(self._axes_quat, inverse(self._fields.axes))
+
+    def _position(self) -> Array:
+        """Position of base_link's origin."""
+        return self._centre_pos - rotate(self._quat(), self._fields.centre)
+
+    def _velocity(self) -> Array:
+        """Velocity of base_link's origin in the world."""
+        arm = rotate(self._quat(), self._fields.centre)
+        return self._centre_vel - cross(self._rate, arm)
+
+    def _base(self) -> Array:
+        """Attitude, linear and angular velocity in the body frame: (num_envs, 10)."""
+        quat = self._quat()
+        velocity = rotate_inverse(quat, self._velocity())
+        return np.concatenate((quat, velocity, rotate_inverse(quat, self._rate)), axis=1)
+
+    def signals(self, env_ids: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """See Engine.signals."""
+        moving: dict[str, Array] = {}
+        if not self.robot.fixed_base:
+            base = self._base()
+            moving = {
+                'base_pos_w': self._position(),
+                'base_quat_w': base[:, 0:4],
+                'base_lin_vel_b': base[:, 4:7],
+                'base_ang_vel_b': base[:, 7:10],
+            }
+        if self._servos:
+            moving |= {'joint_pos': self._q, 'joint_vel': self._v, 'joint_effort': self._effort}
+        gone = self._lost[:, None]
+        signals = {name: _tensor(np.where(gone, np.nan, v)) for name, v in moving.items()}
+        if self._rotors:
+            signals |= self._rotors.signals()
+        if self.robot.touching:
+            feet = [self._copies.links[name] for name in self.robot.touching]
+            signals['touch'] = _tensor(self._touched[:, feet])
+            others = np.delete(self._touched, feet, axis=1).any(axis=1, keepdims=True)
+            signals['contact'] = _tensor(others)
+        if env_ids is None:
+            return signals
+        return {name: value[env_ids] for name, value in signals.items()}
+
+    def contacts(self) -> torch.Tensor:
+        """See Engine.contacts: those of the last step, or with the ground since a reset."""
+        return torch.from_numpy(self._touched.any(axis=1))
+
+
+def _turned(quat: Array, rate_w: Array, seconds: float) -> Array:
+    """Attitudes (n, 4) after turning at `rate_w` (n, 3) [rad/s] for less than a step."""
+    turn = np.concatenate((np.ones((len(quat), 1)), 0.5 * seconds * rate_w), axis=1)
+    return product(turn / np.linalg.norm(turn, axis=1, keepdims=True), quat)
+
+
+def _tensor(values: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(values.astype(np.float32))
