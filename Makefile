@@ -20,7 +20,7 @@ $(STAMP): setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 	  || { echo "robot_rl needs Python 3.10 or newer: make PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,ros,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,judge,ros,dev]'
 	touch $@
 
 install: $(STAMP)

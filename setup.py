@@ -32,6 +32,9 @@ TRAIN = [
     'onnx>=1.18',
     'onnxscript>=0.5.4',
 ]
+# 100 MB, 300 MB installed. There are no wheels for Python 3.12 and later: `pip install pybullet`
+# compiles it there.
+JUDGE = ['pybullet==3.2.7; python_version < "3.12"']
 # ROS 2 Kilted as wheels, for machines without ROS 2. They hold together only within one
 # distribution.
 ROS = [
@@ -102,6 +105,7 @@ setup(
     extras_require={
         'cli': CLI,
         'train': TRAIN,
+        'judge': JUDGE,
         'ros': ROS,
         'video': VIDEO,
         'gpu': GPU,

@@ -26,6 +26,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     'mujoco': ('The mujoco engine', 'train', 'It needs Python 3.11.'),
     'av': ('Writing a film', 'video'),
     'PIL': ('Writing a film', 'video'),
+    'pybullet': ('The pybullet engine', 'judge', 'Its wheels are for Python 3.10 and 3.11.'),
     'warp': ('Running kernels on a GPU', 'gpu'),
     'onnx': ('Exporting', 'train'),
     'onnxscript': ('Exporting', 'train'),

@@ -184,7 +184,7 @@ def test_what_the_tables_allow_passes(tmp_path: Path, file: str, text: str) -> N
 
 HEAVY = {
     'torch', 'rclpy', 'onnxruntime', 'numba', 'mujoco', 'matplotlib', 'rsl_rl', 'gymnasium',
-    'tensordict', 'warp', 'onnx', 'scipy', 'av', 'PIL',
+    'tensordict', 'warp', 'onnx', 'scipy', 'av', 'PIL', 'pybullet',
 }  # fmt: skip
 
 

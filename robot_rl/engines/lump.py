@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from robot_rl.errors import SpecError
 
 Array = NDArray[np.float64]
-_TENSOR = ('ixx', 'ixy', 'ixz', 'iyy', 'iyz', 'izz')
+_TENSOR: tuple[str, ...] = ('ixx', 'ixy', 'ixz', 'iyy', 'iyz', 'izz')
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _write(link: ElementTree.Element, body: Body | None) -> None:
         ElementTree.SubElement(inertial, 'origin', place)
     mass = 0.0 if body is None else body.mass
     ElementTree.SubElement(inertial, 'mass', {'value': repr(float(mass))})
-    tensor = dict.fromkeys(_TENSOR, '0')
+    tensor: dict[str, str] = dict.fromkeys(_TENSOR, '0')
     tensor |= {key: repr(float(v)) for key, v in zip(('ixx', 'iyy', 'izz'), values, strict=True)}
     ElementTree.SubElement(inertial, 'inertia', tensor)
 

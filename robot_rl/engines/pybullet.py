@@ -9,7 +9,7 @@ PyBullet is always half a step's motion ahead of the state that this engine take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,7 @@ def _pybullet() -> Any:
     try:
         import pybullet
     except ImportError:
-        raise MissingPackageError(
-            'pybullet', 'The pybullet engine', "Install it with: pip install 'robot_rl[judge]'"
-        ) from None
+        raise MissingPackageError('pybullet', 'The pybullet engine', 'judge') from None
     return pybullet
 
 
@@ -76,7 +74,7 @@ class PybulletEngine:
         self._p = _pybullet()
         left_out = self._rotors.joints if self._rotors else ()
         copies = Copies(self._p, robot, num_envs, self.physics_dt, left_out, terrain)
-        self._copies, self._fields = copies, Fields(copies, robot, num_envs, bool(self._servos))
+        self._copies, self._fields = copies, Fields(copies, num_envs, bool(self._servos))
         self._joints = copies.joints if self._servos else []
         self._known = (() if robot.fixed_base else _STATE) + (_JOINTS if self._servos else ())
         self._allocate()
@@ -114,11 +112,12 @@ class PybulletEngine:
         elif unknown := sorted(rest):
             raise SpecError(f'The pybullet engine has no state {unknown[0]!r} to start from.')
         given = {name: value.double().numpy() for name, value in state.items()}
-        quat = given.get('base_quat_w', self._quat()[ids])
-        quat = quat / np.linalg.norm(quat, axis=1, keepdims=True)
-        position, none = given.get('base_pos_w', self._position()[ids]), np.zeros((len(ids), 3))
-        self._place(ids, position, quat, given.get('base_ang_vel_b', none))
-        self._centre_vel[ids] += rotate(quat, given.get('base_lin_vel_b', none))
+        base, still = self._base()[ids], np.zeros((len(ids), 3))
+        base[:, 0:4] = given.get('base_quat_w', base[:, 0:4])
+        base[:, 0:4] /= np.linalg.norm(base[:, 0:4], axis=1, keepdims=True)
+        base[:, 4:7] = given.get('base_lin_vel_b', still)
+        base[:, 7:10] = given.get('base_ang_vel_b', still)
+        self._place(ids, given.get('base_pos_w', self._position()[ids]), base)
         if self._servos:
             self._q[ids] = given.get('joint_pos', self._q[ids])
             self._v[ids] = given.get('joint_vel', 0.0)
@@ -129,12 +128,13 @@ class PybulletEngine:
         for env in ids.tolist():
             self._put(env)
 
-    def _place(self, ids: NDArray[np.int64], position: Array, quat: Array, rate_b: Array) -> None:
-        """Put base_link there and let it turn about its origin, which stands still."""
+    def _place(self, ids: NDArray[np.int64], position: Array, base: Array) -> None:
+        """Take the pose and velocities of base_link, `base` as `_base` gives it."""
+        quat = base[:, 0:4]
         arm = rotate(quat, self._fields.centre[ids])
-        self._rate[ids] = rotate(quat, rate_b)
+        self._rate[ids] = rotate(quat, base[:, 7:10])
         self._centre_pos[ids] = position + arm
-        self._centre_vel[ids] = cross(self._rate[ids], arm)
+        self._centre_vel[ids] = rotate(quat, base[:, 4:7]) + cross(self._rate[ids], arm)
         self._axes_quat[ids] = product(quat, self._fields.axes[ids])
 
     def _put(self, env: int) -> None:
@@ -165,12 +165,10 @@ class PybulletEngine:
             self._rotors.randomize(parameters, env_ids)
         if self._servos:
             self._servos.randomize(parameters, env_ids)
-        position, quat = self._position()[ids], self._quat()[ids]
-        rate, velocity = rotate_inverse(quat, self._rate[ids]), self._velocity()[ids]
-        for env in self._fields.write(parameters, ids):  # loaded afresh: put it where it was
-            row = [ids.tolist().index(env)]
-            self._place(np.array([env]), position[row], quat[row], rate[row])
-            self._centre_vel[env] += velocity[row[0]]
+        position, base = self._position(), self._base()
+        moved = self._fields.write(parameters, ids)  # loaded afresh: put them where they were
+        self._place(moved, position[moved], base[moved])
+        for env in moved.tolist():
             self._put(env)
         if 'push_velocity_w' in parameters and not self.robot.fixed_base:
             self._push(ids, parameters['push_velocity_w'].double().numpy())
@@ -312,8 +310,8 @@ class PybulletEngine:
         if self.robot.touching:
             feet = [self._copies.links[name] for name in self.robot.touching]
             signals['touch'] = _tensor(self._touched[:, feet])
-            others = np.delete(self._touched, feet, axis=1).any(axis=1, keepdims=True)
-            signals['contact'] = _tensor(others)
+            others = np.delete(self._touched, feet, axis=1)
+            signals['contact'] = _tensor(others.max(axis=1, keepdims=True))
         if env_ids is None:
             return signals
         return {name: value[env_ids] for name, value in signals.items()}

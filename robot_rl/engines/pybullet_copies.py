@@ -5,9 +5,9 @@ same place, each with a ground of its own, in a collision group of its own. Ther
 With islands solved one by one, for a fixed number of iterations and in a fixed order, a copy moves
 as if it were alone, to the bit.
 
-Four more traps of PyBullet are closed here: links without inertia weigh 1 kg (lump.py), a changed
-mass brings an inertia guessed from the shape, joints carry a motor that brakes, and velocities are
-damped and capped at 100 rad/s.
+More traps of PyBullet are closed here: links without inertia weigh 1 kg (lump.py), a changed mass
+brings an inertia guessed from the shape and sets a fixed base loose, joints carry a motor that
+brakes, velocities are damped and capped at 100 rad/s.
 """
 
 from __future__ import annotations
@@ -222,15 +222,15 @@ class Copies:
                 maxJointVelocity=_FASTEST,
                 physicsClientId=client,
             )
-        for body, kilograms, moments in zip(self.bodies, mass, inertia, strict=True):
-            if kilograms > 0.0:  # else a fixed base
-                p.changeDynamics(
-                    robot,
-                    self.links[body.name],
-                    mass=kilograms,
-                    localInertiaDiagonal=moments,
-                    physicsClientId=client,
-                )
+        first = 1 if self._robot.fixed_base else 0  # a base that is given a mass comes loose
+        for body, kilograms, moments in list(zip(self.bodies, mass, inertia, strict=True))[first:]:
+            p.changeDynamics(
+                robot,
+                self.links[body.name],
+                mass=kilograms,
+                localInertiaDiagonal=moments,
+                physicsClientId=client,
+            )
 
     def set_joint_friction(self, env: int, loss: dict[int, float]) -> None:
         """Let the motor of each joint brake with `loss` [N m]; the drives' efforts come on top."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 import torch
 
 from robot_rl.engines.pybullet_copies import Copies
-from robot_rl.spec.robot import Robot
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -22,7 +21,7 @@ class Fields:
     same as long as what carries the joint does not turn about that axis.
     """
 
-    def __init__(self, copies: Copies, robot: Robot, num_envs: int, jointed: bool) -> None:
+    def __init__(self, copies: Copies, num_envs: int, jointed: bool) -> None:
         """Start with what the URDF says, and MuJoCo's friction of 1."""
         self._copies, bodies, base = copies, copies.bodies, copies.bodies[0]
         joints = len(copies.joints) if jointed else 0
@@ -58,7 +57,7 @@ class Fields:
         for env in range(num_envs):
             self._apply(env)
 
-    def write(self, parameters: Mapping[str, torch.Tensor], ids: Ids) -> list[int]:
+    def write(self, parameters: Mapping[str, torch.Tensor], ids: Ids) -> Ids:
         """Write what is here of `parameters`, each (len(ids), size).
 
         Returns the environments that were loaded afresh and must be put in their state.
@@ -67,8 +66,8 @@ class Fields:
         for name, value in parameters.items():
             if name in self._values:
                 self._values[name][ids] = value.double().numpy()
-        moved = ids[(self._values['com_offset'][ids] != before).any(axis=1)].tolist()
-        for env in moved:
+        moved = ids[(self._values['com_offset'][ids] != before).any(axis=1)]
+        for env in moved.tolist():
             offset = self._values['com_offset'][env]
             self._copies.load(env, offset)
             self.centre[env] = self._nominal_centre + offset

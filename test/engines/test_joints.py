@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 import numpy as np
@@ -207,8 +208,6 @@ BOX = """<robot name="box"><link name="base_link">
 @pytest.fixture
 def hopper(make, tmp_path):
     """A body on one foot that may touch the ground; the body must not."""
-    from dataclasses import replace
-
     (tmp_path / 'box.urdf').write_text(BOX)
     plain = make(joint_stiffness=2000.0, joint_damping=50.0, joint_effort_limit=100.0)
     return replace(
@@ -259,3 +258,17 @@ def test_a_push_and_a_payload_act(hopper, swing):
         heavy.step(torch.zeros(3, 1))
     leg = heavy.signals()['joint_pos'][:, 0]
     assert float(leg[2] - leg[0]) == pytest.approx(5.0 * 9.81 / 2000.0, rel=0.1)
+
+
+def test_friction_stops_a_sliding_block(hopper, load, tmp_path):
+    text = BOX.replace('<sphere radius="0.1"/>', '<box size="0.6 0.6 0.1"/>')
+    (tmp_path / 'block.urdf').write_text(text.replace('"0 0 -0.3"', '"0 0 0.3"'))
+    engine = load(replace(hopper, urdf=str(tmp_path / 'block.urdf')))
+    engine.randomize({'friction': torch.tensor([[0.1], [0.2], [0.3]])}, torch.arange(3))
+    state = {'base_pos_w': [0.0, 0.0, 0.05], 'base_quat_w': [1.0, 0.0, 0.0, 0.0]}
+    state |= {'base_lin_vel_b': [1.0, 0.0, 0.0], 'base_ang_vel_b': [0.0] * 3}
+    engine.reset(torch.arange(3), {n: torch.tensor([row] * 3) for n, row in state.items()})
+    for _ in range(10):
+        engine.step(torch.zeros(3, 1))
+    slower = [1.0 - mu * 9.81 * 0.2 for mu in (0.1, 0.2, 0.3)]
+    assert engine.signals()['base_lin_vel_b'][:, 0].tolist() == pytest.approx(slower, abs=0.04)
