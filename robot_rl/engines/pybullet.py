@@ -173,18 +173,19 @@ class PybulletEngine:
         self._place(moved, position[moved], base[moved])
         for env in moved.tolist():
             self._put(env)
-        if 'push_velocity_w' in parameters:
-            push = parameters['push_velocity_w'].double().numpy()
-            self._centre_vel[ids] += push
-            for env in ids[push.any(axis=1)].tolist():
-                self._put_base(env)
 
     @property
     def simulated(self) -> tuple[str, ...]:
         """See Engine.simulated."""
         if self._servos:
-            return (*self._servos.names, *self._fields.names, 'push_velocity_w')
+            return (*self._servos.names, *self._fields.names)
         return tuple(self.robot.parameters)
+
+    def push(self, velocity: torch.Tensor, env_ids: torch.Tensor) -> None:
+        """See Engine.push."""
+        self._centre_vel[env_ids.numpy(), :2] += velocity.double().numpy()
+        for env in env_ids.tolist():
+            self._put_base(env)
 
     def step(self, setpoint: torch.Tensor) -> None:
         """See Engine.step."""

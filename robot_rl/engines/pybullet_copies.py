@@ -2,8 +2,8 @@
 
 A client of PyBullet costs 31 MB and 0.15 s, and there can be 1024, so copies share one: all at the
 same place over one ground, each in a collision group of its own. There are 31 groups. With islands
-solved one by one, for a fixed number of iterations and in a fixed order, a copy moves as if it were
-alone, to the bit.
+solved one by one, for a fixed number of iterations and in a fixed order, a copy moves as if it
+were alone, to the bit.
 
 More traps of PyBullet are closed here: links without inertia weigh 1 kg (lump.py), a changed mass
 brings an inertia guessed from the shape and sets a fixed base loose, joints carry a motor that

@@ -131,7 +131,7 @@ CHANGES = {
     'payload': (0.7,),
     'com_offset': (0.04, -0.03, 0.02),
     'external_force_w': (2.0, -1.0, 3.0),
-    'push_velocity_w': (0.4, 0.2, -0.3),
+    'push': (0.4, 0.2),
 }
 
 
@@ -144,7 +144,10 @@ def test_it_moves_as_in_mujoco(make, parameter):
         start(engine)
         if CHANGES[parameter]:
             value = torch.tensor([CHANGES[parameter]])
-            engine.randomize({parameter: value}, torch.arange(1))
+            if parameter == 'push':
+                engine.push(value, torch.arange(1))
+            else:
+                engine.randomize({parameter: value}, torch.arange(1))
         ends.append(move(engine, 25))
     for name, bound in {
         'base_pos_w': 1e-3,
