@@ -166,15 +166,13 @@ class MujocoEngine:
         joints = [model.joint(name).id for name in robot.joint_names] if self._servos else []
         self._q, self._v = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         self._known = (() if robot.fixed_base else _BASE) + (_JOINTS if self._servos else ())
-        # MuJoCo sorts principal axes by size; ours are the axes of base_link.
-        if self._rotors:
-            batch.expand('body_iquat')[:, self._body] = (1.0, 0.0, 0.0, 0.0)
         self._fields = Fields(model, batch, self._body, self._v)
 
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
         """See Engine.reset."""
         ids = env_ids.numpy()
         qpos, qvel = self._qpos[ids], np.zeros_like(self._qvel[ids])
+        qpos[:, self._q] = self._model.qpos0[self._q]
         self._batch.reset(ids, stage=self._mj.mjtStage.mjSTAGE_NONE)  # time, warm start, forces
         if 'base_pos_w' in state:
             qpos[:, _POS] = state['base_pos_w'].numpy()

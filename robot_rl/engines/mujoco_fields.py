@@ -34,6 +34,7 @@ class Fields:
         """Parameters that `write` takes."""
         self.external_force_w: Array = np.zeros((batch.nsim, 3))
         """[N] on the base."""
+        self._others = _of_others(model, body)
         self._scale = np.ones((batch.nsim, 1))
         self._load = np.zeros(batch.nsim)
 
@@ -49,10 +50,13 @@ class Fields:
         return bool(before | ({'joint_armature'} & set(parameters)))
 
     def _mass(self, ids: Ids, value: Array) -> None:
-        self._batch.expand('body_mass')[ids, self._body] = value[:, 0]
+        """Mass of the whole robot: the base has what its other links leave over."""
+        self._batch.expand('body_mass')[ids, self._body] = value[:, 0] - self._others[0]
 
     def _inertia(self, ids: Ids, value: Array) -> None:
-        self._batch.expand('body_inertia')[ids, self._body] = value
+        """Inertia of the whole robot at rest about its centre of mass, along base_link's axes."""
+        self._batch.expand('body_iquat')[ids, self._body] = (1.0, 0.0, 0.0, 0.0)
+        self._batch.expand('body_inertia')[ids, self._body] = value - self._others[1:]
 
     def _link_mass_scale(self, ids: Ids, value: Array) -> None:
         """All links heavier or lighter by one factor, shapes unchanged."""
@@ -89,3 +93,33 @@ class Fields:
 
     def _external_force(self, ids: Ids, value: Array) -> None:
         self.external_force_w[ids] = value
+
+
+def _of_others(model: Any, body: int) -> Array:
+    """Mass and inertia (4,) of the robot that do not belong to the base itself, joints at zero.
+
+    Inertia is about the centre of mass of the whole, along the base's axes, and has the part which
+    the base owes to standing away from there.
+    """
+    count, parents = model.nbody, model.body_parentid
+    place, turn = np.zeros((count, 3)), np.tile(np.eye(3), (count, 1, 1))
+    for link in range(body + 1, count):  # parents come first; all links hang on the base
+        parent = parents[link]
+        place[link] = place[parent] + turn[parent] @ model.body_pos[link]
+        turn[link] = turn[parent] @ _matrix(model.body_quat[link])
+    links = np.arange(body, count)
+    mass = model.body_mass[links]
+    centres = place[links] + np.einsum('nij,nj->ni', turn[links], model.body_ipos[links])
+    away = centres - mass @ centres / mass.sum()
+    inertia = mass[:, None] * ((away**2).sum(1, keepdims=True) - away**2)
+    for row, link in zip(inertia[1:], links[1:], strict=True):
+        axes = turn[link] @ _matrix(model.body_iquat[link])
+        row += axes**2 @ model.body_inertia[link]
+    return np.concatenate(([mass[1:].sum()], inertia.sum(0)))
+
+
+def _matrix(quat: Array) -> Array:
+    """Rotation matrix of a unit quaternion wxyz."""
+    w, x, y, z = quat
+    skew = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + 2.0 * w * skew + 2.0 * skew @ skew

@@ -46,8 +46,8 @@ class Records:
     ) -> None:
         """Start at rest, level, with the robot's nominal parameters.
 
-        Raises SpecError for a parameter that the kernel does not know: nothing is left out
-        silently.
+        Parameters that the kernel does not know are another engine's. Raises SpecError for one
+        that it needs and the robot lacks.
         """
         self.kernel, self.num_envs = kernel, num_envs
         self.blocks = launch.num_blocks(num_envs)
@@ -57,11 +57,12 @@ class Records:
         self._rows: dict[tuple, torch.Tensor] = {}
         self._plain = self.data.device.type == 'cpu' and dtype == torch.float32
         self._memory: dict[int, Recycler] = {}
-        for name, parameter in robot.parameters.items():
-            offset, size = self._field(
-                kernel.PARAMETERS, 'parameter', name, len(parameter.nominal)
-            )
-            values = torch.tensor(parameter.nominal, dtype=dtype, device=device)
+        for name in kernel.PARAMETERS:
+            if name not in robot.parameters:
+                raise SpecError(f'{kernel.__name__} needs {name!r}, which {robot.name!r} lacks.')
+            nominal = robot.parameters[name].nominal
+            offset, size = self._field(kernel.PARAMETERS, 'parameter', name, len(nominal))
+            values = torch.tensor(nominal, dtype=dtype, device=device)
             self.data[:, offset : offset + size] = values[:, None]
         self.data[:, kernel.SIGNALS['base_quat_w'][0]] = 1.0
 

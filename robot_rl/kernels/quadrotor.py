@@ -82,7 +82,6 @@ GRAVITY = 9.81  # [m/s^2] as in spec/robot.py: this text imports only what two c
 ZERO = 0.0
 QUARTER = 0.25
 SIXTH = 1.0 / 6.0
-TWELFTH = 1.0 / 12.0
 
 
 def rotor_thrust(x, i, rotor):
@@ -132,15 +131,6 @@ def angular_acceleration(x, i, rotor, w):
 def lagged(rotor, target, decay):
     """Rotor speeds [rad/s] after the distance to `target` has shrunk by the factor `decay`."""
     return axpy4(decay, sub4(rotor, target), target)
-
-
-def decay_factor(x):
-    """Value of exp(-x) for 0 <= x < 0.5, by the [2/2] Pade approximant.
-
-    Within 4e-5 there, and within 1e-7 below 0.15.
-    """
-    a = ONE + TWELFTH * x * x
-    return (a - HALF * x) / (a + HALF * x)
 
 
 def sign(a):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 Array = Any
 """A float64 NumPy array."""
 Targets = Callable[[Array, Array, float], tuple[Array, Array, Array]]
@@ -50,5 +52,31 @@ def positions(size: int) -> Targets:
         held = held.copy()
         held[:, :size] = setpoint
         return held, 0.0 * held, 0.0 * held
+
+    return targets
+
+
+def ackermann(wheelbase: float, track: float, radius: float) -> Targets:
+    """Targets of a car whose setpoint is speed [m/s] and steering angle [rad], positive left.
+
+    Speed is that of the middle of the rear axle, the angle that of a wheel in the middle of the
+    front axle. All wheels roll about one centre and four are driven. Joints: steering and wheel at
+    the front left, the same at the front right, wheel at the rear left, wheel at the rear right.
+
+    Args:
+        wheelbase: [m] from axle to axle.
+        track: [m] from wheel to wheel.
+        radius: [m] of a wheel.
+    """
+
+    def targets(setpoint: Array, held: Array, _control_dt: float) -> tuple[Array, Array, Array]:
+        speed, bend = setpoint[:, 0] / radius, np.tan(setpoint[:, 1])
+        position, velocity = 0.0 * held, 0.0 * held
+        for side, front, rear in ((1.0, 0, 4), (-1.0, 2, 5)):
+            inner = 1.0 - side * bend * track / (2.0 * wheelbase)  # of the way to the centre
+            position[:, front] = np.arctan2(bend, inner)
+            velocity[:, front + 1] = speed * np.hypot(inner, bend)
+            velocity[:, rear] = speed * inner
+        return position, velocity, 0.0 * held
 
     return targets

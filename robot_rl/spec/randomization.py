@@ -20,7 +20,7 @@ OPERATIONS = ('scale', 'add', 'set')
 MODES = ('reset', 'startup', 'interval')
 _KEYS = (
     'distribution', 'operation', 'range', 'mean', 'std', 'shared', 'spread', 'mode', 'interval_s',
-    'curriculum', 'source',
+    'curriculum', 'engines', 'source',
 )  # fmt: skip
 
 
@@ -77,6 +77,8 @@ class Spread:
     """[s] shortest and longest time between two draws of mode 'interval', uniformly."""
     curriculum: bool = False
     """Whether a curriculum, where there is one, chooses the value instead of chance."""
+    engines: tuple[str, ...] = ()
+    """The only engines that know the parameter, others keep the robot as it is; () for all."""
 
 
 def parameter_of(robot: Robot, name: str) -> Parameter:
@@ -120,6 +122,7 @@ def spread(robot: Robot, name: str, content: object) -> Spread:
         mode,
         interval,
         _truth(where, entry, 'curriculum'),
+        _engines(where, entry),
     )
     _check_meaning(where, robot, result)
     return result
@@ -133,6 +136,13 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _engines(where: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    names = entry.get('engines', [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SpecError(f"{where}: 'engines' must be a list of names, got {names!r}.")
+    return tuple(names)
 
 
 def _choice(

@@ -72,6 +72,7 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('contact', 1, '1', 'none', 2.0, 'touches what it must not: 1, else 0', True),
         _signal('touch', 1, '1', 'link', 2.0, 'feet or wheels on something: 1, else 0', True),
         _signal('rotor_speed', 1, 'rad/s', 'joint', 1e4, 'rotor speeds in joint order', True),
+        _signal('steering_angle', 1, 'rad', 'none', 2.0, 'of the front wheels, to the left', True),
         _signal('external_force_w', 3, 'N', 'world', 1e3, 'disturbing force', True),
         _signal('external_torque_b', 3, 'N m', 'body', 1e3, 'disturbing torque', True),
     ]
