@@ -46,8 +46,12 @@ def engine_factory(name: str) -> Callable[..., Engine]:
         raise MissingPackageError(package, f'The {name} engine', 'train') from error
 
 
-def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, ...]:
+def load_randomization(
+    robot: Robot, path: Path | None = None, engine: str = ''
+) -> tuple[Spread, ...]:
     """Read a randomization file, by default sim/randomization/<robot>.yaml.
+
+    With `engine`, without the parameters that the file gives to other engines alone.
 
     Raises:
         SpecError: The file is missing, malformed, of another robot, or one of its ranges is
@@ -67,7 +71,11 @@ def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, 
     unknown = set(content) - {'robot', 'parameters'}
     if unknown:
         raise SpecError(f'{path}: unknown key {sorted(unknown)[0]!r}.')
-    return tuple(spread(robot, name, entry) for name, entry in content['parameters'].items())
+    spreads = [spread(robot, name, entry) for name, entry in content['parameters'].items()]
+    for name in (name for spread in spreads for name in spread.engines):
+        if name not in _ENGINES:
+            raise SpecError(f'{path}: {UnknownNameError("engine", name, _ENGINES)}')
+    return tuple(s for s in spreads if not (engine and s.engines) or engine in s.engines)
 
 
 def _loader() -> Any:
@@ -105,7 +113,7 @@ def make_env(
     Without one, the robot's own; see VectorEnv for the rest.
     """
     path = Path(randomization) if randomization else None
-    spreads = load_randomization(task.robot, path) if randomize else ()
+    spreads = load_randomization(task.robot, path, engine) if randomize else ()
     factory = engine_factory(engine)
     return VectorEnv(
         task,

@@ -36,6 +36,8 @@ ACCELERATION = 9.51  # [m/s^2] f1tenth, speeding up and braking
 STEERING_LAG = 0.05  # [s] our assumption: a hobby servo that follows up to 3 Hz
 SPEED_LAG = 0.1  # [s] between 0.05 (braking) and 0.21 (speeding up), the gains of f1tenth_gym
 SERVO_STIFFNESS = 10.0  # [N m/rad] our assumption: stiff against what a tyre brings up
+WHEEL_INERTIA = 1.29e-4  # [kg m^2] urdf/racecar.urdf
+SHAFT_INERTIA = 1e-4  # [kg m^2] our assumption: motor and shafts, seen from one wheel
 LIDAR_X, LIDAR_Z = 0.27, 0.11  # [m] f1tenth_gym: 0.275 m before the rear axle; above the deck
 
 JOINTS = (
@@ -108,7 +110,8 @@ def _body() -> dict[str, Parameter]:
 
 def _joints() -> dict[str, Parameter]:
     """The same actuators at the joints, for engines that have some."""
-    quarter = 0.25 * MASS * WHEEL_RADIUS
+    spinning = 4.0 * (WHEEL_INERTIA + SHAFT_INERTIA) / WHEEL_RADIUS**2  # [kg] seen by the drives
+    quarter = 0.25 * (MASS + spinning) * WHEEL_RADIUS
     return {
         'joint_stiffness': Parameter(
             _per_joint(SERVO_STIFFNESS, 0.0), 'N m/rad', 'our assumption', positive=False
@@ -125,7 +128,9 @@ def _joints() -> dict[str, Parameter]:
             _per_joint(STEERING_RATE, 400.0), 'rad/s', 'f1tenth: 3.2 rad/s; 20 m/s'
         ),
         'joint_armature': Parameter(
-            _per_joint(0.003, 1e-4), 'kg m^2', 'our assumption: servo behind its gears; shafts'
+            _per_joint(0.003, SHAFT_INERTIA),
+            'kg m^2',
+            'our assumption: servo behind its gears; shafts',
         ),
         'command_delay': Parameter((0.0,), 's', 'part of action_delay', positive=False),
     }
@@ -141,9 +146,15 @@ def robot() -> Robot:
         parameters={**_body(), **_joints()},
         setpoints={'drive': _drive()},
         sensors=(
-            Sensor('scan', 0.01, 0.01, (0.0, 0.025), 'Hokuyo: repeat 10 mm, 40 mm off, 25 ms turn'),
-            Sensor('base_lin_vel_b', 0.05, 0.02, (0.0, 0.02), 'our assumption: VESC, 1 % at 5 m/s'),
-            Sensor('base_ang_vel_b', 0.01, 0.005, (0.0, 0.02), 'BMI160 of the VESC: noise, offset'),
+            Sensor(
+                'scan', 0.01, 0.01, (0.0, 0.025), 'Hokuyo: repeat 10 mm, 40 mm off, 25 ms turn'
+            ),
+            Sensor(
+                'base_lin_vel_b', 0.05, 0.02, (0.0, 0.02), 'our assumption: VESC, 1 % at 5 m/s'
+            ),
+            Sensor(
+                'base_ang_vel_b', 0.01, 0.005, (0.0, 0.02), 'BMI160 of the VESC: noise, offset'
+            ),
         ),
         topics=(
             Topic('scan', 'sensor_msgs/msg/LaserScan', ('scan',), rate_hz=50.0, max_age_s=0.2),
