@@ -72,7 +72,7 @@ def load_randomization(
     if unknown:
         raise SpecError(f'{path}: unknown key {sorted(unknown)[0]!r}.')
     spreads = [spread(robot, name, entry) for name, entry in content['parameters'].items()]
-    for name in (name for spread in spreads for name in spread.engines):
+    for name in (name for entry in spreads for name in entry.engines):
         if name not in _ENGINES:
             raise SpecError(f'{path}: {UnknownNameError("engine", name, _ENGINES)}')
     return tuple(s for s in spreads if not (engine and s.engines) or engine in s.engines)

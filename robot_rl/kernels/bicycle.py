@@ -30,7 +30,8 @@ RATE = 10  # [rad/s] body
 STEERING = 13  # [rad] of the front wheels, positive to the left
 # Parameters.
 MASS = 14
-INERTIA = 15  # about the centre of mass; a car that stays flat only turns about z
+INERTIA = 15  # about the centre of mass; of a car that stays flat only that about z counts
+YAW_INERTIA = 17
 WHEELBASE = 18
 CG_TO_REAR = 19  # [m] from the rear axle forward to the centre of mass
 CG_HEIGHT = 20
@@ -43,7 +44,8 @@ STEERING_OFFSET = 26  # [rad] of the wheels when zero is asked for
 ACCELERATION = 27  # [m/s^2]
 BRAKING = 28  # [m/s^2]
 SPEED_LAG = 29  # [s]
-SETPOINT = 30  # speed [m/s], steering angle [rad]
+SETPOINT = 30  # speed [m/s], then steering angle [rad]
+SETPOINT_ANGLE = 31
 FIELDS = 32
 
 SIGNALS = {
@@ -105,7 +107,7 @@ def turned(q, angle):
 def steer(x, i, dt):
     """Advance the steering by `dt` [s]; return its angle in the middle of the step."""
     angle = x[i + LANES * STEERING]
-    wanted = x[i + LANES * (SETPOINT + 1)] + x[i + LANES * STEERING_OFFSET]
+    wanted = x[i + LANES * SETPOINT_ANGLE] + x[i + LANES * STEERING_OFFSET]
     most = dt * x[i + LANES * STEERING_RATE]
     change = (ONE - decay_factor(dt / x[i + LANES * STEERING_LAG])) * (wanted - angle)
     change = clip(change, -most, most)
@@ -162,7 +164,7 @@ def rear_tyre(x, i, s):
 
 def lever(x, i):
     """Turning acceleration about z [rad/s^2] of a moment of 1 N m per kg of car."""
-    return x[i + LANES * MASS] / x[i + LANES * (INERTIA + 2)]
+    return x[i + LANES * MASS] / x[i + LANES * YAW_INERTIA]
 
 
 def derivative(x, i, d, s):

@@ -140,9 +140,9 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 def _engines(where: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     names = entry.get('engines', [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list):
         raise SpecError(f"{where}: 'engines' must be a list of names, got {names!r}.")
-    return tuple(names)
+    return tuple(map(str, cast('list[object]', names)))
 
 
 def _choice(
