@@ -46,12 +46,8 @@ def engine_factory(name: str) -> Callable[..., Engine]:
         raise MissingPackageError(package, f'The {name} engine', 'train') from error
 
 
-def load_randomization(
-    robot: Robot, path: Path | None = None, engine: str = ''
-) -> tuple[Spread, ...]:
+def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, ...]:
     """Read a randomization file, by default sim/randomization/<robot>.yaml.
-
-    With `engine`, without the parameters that the file gives to other engines alone.
 
     Raises:
         SpecError: The file is missing, malformed, of another robot, or one of its ranges is
@@ -71,11 +67,7 @@ def load_randomization(
     unknown = set(content) - {'robot', 'parameters'}
     if unknown:
         raise SpecError(f'{path}: unknown key {sorted(unknown)[0]!r}.')
-    spreads = [spread(robot, name, entry) for name, entry in content['parameters'].items()]
-    for name in (name for entry in spreads for name in entry.engines):
-        if name not in _ENGINES:
-            raise SpecError(f'{path}: {UnknownNameError("engine", name, _ENGINES)}')
-    return tuple(s for s in spreads if not (engine and s.engines) or engine in s.engines)
+    return tuple(spread(robot, name, entry) for name, entry in content['parameters'].items())
 
 
 def _loader() -> Any:
@@ -113,7 +105,7 @@ def make_env(
     Without one, the robot's own; see VectorEnv for the rest.
     """
     path = Path(randomization) if randomization else None
-    spreads = load_randomization(task.robot, path, engine) if randomize else ()
+    spreads = load_randomization(task.robot, path) if randomize else ()
     factory = engine_factory(engine)
     return VectorEnv(
         task,

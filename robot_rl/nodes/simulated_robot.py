@@ -63,7 +63,7 @@ class SimulatedRobot:
         self._engine = make(robot, level, 1, dt, terrain=terrain)
         self._drawn: dict[str, Any] = {}
         self._stiffness = 1.0
-        spreads = engines.load_randomization(robot, engine=engine) if randomize else ()
+        spreads = engines.load_randomization(robot) if randomize else ()
         self._generator = self._torch.Generator().manual_seed(seed)
         self._variation = importlib.import_module('robot_rl.envs.variation').Variation(
             self._engine, spreads, self._setpoint, dt, self._generator

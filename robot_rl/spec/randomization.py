@@ -20,7 +20,7 @@ OPERATIONS = ('scale', 'add', 'set')
 MODES = ('reset', 'startup', 'interval')
 _KEYS = (
     'distribution', 'operation', 'range', 'mean', 'std', 'shared', 'spread', 'mode', 'interval_s',
-    'curriculum', 'engines', 'source',
+    'curriculum', 'source',
 )  # fmt: skip
 
 
@@ -77,8 +77,6 @@ class Spread:
     """[s] shortest and longest time between two draws of mode 'interval', uniformly."""
     curriculum: bool = False
     """Whether a curriculum, where there is one, chooses the value instead of chance."""
-    engines: tuple[str, ...] = ()
-    """The only engines that know the parameter, others keep the robot as it is; () for all."""
 
 
 def parameter_of(robot: Robot, name: str) -> Parameter:
@@ -122,7 +120,6 @@ def spread(robot: Robot, name: str, content: object) -> Spread:
         mode,
         interval,
         _truth(where, entry, 'curriculum'),
-        _engines(where, entry),
     )
     _check_meaning(where, robot, result)
     return result
@@ -136,13 +133,6 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _engines(where: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
-    names = entry.get('engines', [])
-    if not isinstance(names, list):
-        raise SpecError(f"{where}: 'engines' must be a list of names, got {names!r}.")
-    return tuple(map(str, cast('list[object]', names)))
 
 
 def _choice(

@@ -21,7 +21,7 @@ from robot_rl.errors import SpecError
 from robot_rl.mdp.observations import rotate, rotation_matrix
 from robot_rl.sensors.messages import Messages
 from robot_rl.spec import registry
-from robot_rl.spec.randomization import EFFECTS, spread
+from robot_rl.spec.randomization import spread
 
 HOVER = registry.task('hover-crazyflie')
 ROBOT = HOVER.robot
@@ -325,25 +325,3 @@ def test_a_key_that_is_there_twice_is_refused(tmp_path):
     path.write_text(f'robot: crazyflie\nparameters:\n  mass: {entry}\n  mass: {entry}\n')
     with pytest.raises(SpecError, match="'mass' is there twice"):
         load_randomization(ROBOT, path)
-
-
-def test_an_engine_is_spared_what_only_others_know(tmp_path):
-    path = tmp_path / 'r.yaml'
-    entry = '{range: [0.9, 1.1], engines: [analytic], source: test}'
-    path.write_text(f'robot: crazyflie\nparameters: {{mass: {entry}, inertia: {entry}}}\n')
-    assert len(load_randomization(ROBOT, path)) == 2
-    assert len(load_randomization(ROBOT, path, 'analytic')) == 2
-    assert load_randomization(ROBOT, path, 'mujoco') == ()
-    path.write_text(path.read_text().replace('analytic', 'analitic'))
-    with pytest.raises(SpecError, match="Did you mean 'analytic'"):
-        load_randomization(ROBOT, path)
-
-
-def test_every_engine_takes_the_ranges_that_are_its_own():
-    for name in registry.robot_names():
-        robot = registry.robot(name)
-        level = next(iter(robot.setpoints))
-        for engine in ('analytic', 'mujoco') if robot.model else ('mujoco',):
-            made = engine_factory(engine)(robot, level, 1, 0.02)
-            spreads = load_randomization(robot, engine=engine)
-            assert {s.parameter for s in spreads} <= {*made.simulated, *EFFECTS}, (name, engine)

@@ -20,9 +20,7 @@ START = {'base_pos_w': (0.0, 0.0, 1.0), 'base_quat_w': (1.0, 0.0, 0.0, 0.0)}
 
 def _robot(monkeypatch, name, **entry):
     entry = {'operation': 'set', 'source': 'test', **entry}
-    monkeypatch.setattr(
-        engines, 'load_randomization', lambda _, engine: (spread(ROBOT, name, entry),)
-    )
+    monkeypatch.setattr(engines, 'load_randomization', lambda _: (spread(ROBOT, name, entry),))
     options = {'dt': 0.002, 'sensor_dt': 0.01, 'seed': 0, 'noise': False, 'randomize': True}
     robot = SimulatedRobot(ROBOT, 'motors', 'analytic', **options)
     robot.reset({**START, 'rotor_speed': MOTORS.neutral})
