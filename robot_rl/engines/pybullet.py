@@ -74,7 +74,10 @@ class PybulletEngine:
         self._p = _pybullet()
         left_out = self._rotors.joints if self._rotors else ()
         copies = Copies(self._p, robot, num_envs, self.physics_dt, left_out, terrain)
-        self._copies, self._fields = copies, Fields(copies, num_envs, bool(self._servos))
+        declared = robot.parameters.get('inertia')
+        inertia = np.array(declared.nominal) if declared else copies.bodies[0].inertia
+        self._copies = copies
+        self._fields = Fields(copies, num_envs, bool(self._servos), inertia)
         self._joints = copies.joints if self._servos else []
         self._known = (() if robot.fixed_base else _STATE) + (_JOINTS if self._servos else ())
         self._allocate()
@@ -119,7 +122,7 @@ class PybulletEngine:
         base[:, 7:10] = given.get('base_ang_vel_b', still)
         self._place(ids, given.get('base_pos_w', self._position()[ids]), base)
         if self._servos:
-            self._q[ids] = given.get('joint_pos', self._q[ids])
+            self._q[ids] = given.get('joint_pos', 0.0)
             self._v[ids] = given.get('joint_vel', 0.0)
             self._effort[ids] = 0.0
             self._servos.reset(ids, self._q[ids])

@@ -21,14 +21,17 @@ class Fields:
     same as long as what carries the joint does not turn about that axis.
     """
 
-    def __init__(self, copies: Copies, num_envs: int, jointed: bool) -> None:
-        """Start with what the URDF says, and MuJoCo's friction of 1."""
+    def __init__(self, copies: Copies, num_envs: int, jointed: bool, inertia: Array) -> None:
+        """Start with what the URDF says, and MuJoCo's friction of 1.
+
+        `inertia` (3,) is the whole robot's, as it declares it.
+        """
         self._copies, bodies, base = copies, copies.bodies, copies.bodies[0]
         joints = len(copies.joints) if jointed else 0
         losses = [copies.losses[joint] for joint in copies.joints] if jointed else []
         nominal: dict[str, Array] = {
-            'mass': np.array([base.mass]),
-            'inertia': base.inertia,
+            'mass': np.array([sum(body.mass for body in bodies)]),
+            'inertia': inertia,
             'link_mass_scale': np.ones(1),
             'payload': np.zeros(1),
             'com_offset': np.zeros(3),
@@ -48,6 +51,7 @@ class Fields:
         """(num_envs, 4) the base's principal axes, from them to base_link."""
         self._masses = np.array([body.mass for body in bodies])
         self._inertias = np.array([body.inertia for body in bodies])
+        self._inertia = inertia
         names = [body.name for body in bodies]
         owners = {copies.links[name]: names.index(name) for name in names}
         self._moved = [owners[joint] for joint in copies.joints] if jointed else []
@@ -78,7 +82,9 @@ class Fields:
     def _apply(self, env: int) -> None:
         row = {name: value[env] for name, value in self._values.items()}
         mass, inertia = self._masses.copy(), self._inertias.copy()
-        mass[0], inertia[0] = row['mass'][0], row['inertia']
+        # Mass and inertia are the whole robot's: the base takes what differs.
+        mass[0] += row['mass'][0] - mass.sum()
+        inertia[0] += row['inertia'] - self._inertia
         mass, inertia = mass * row['link_mass_scale'], inertia * row['link_mass_scale']
         mass[0] += row['payload'][0]
         inertia[self._moved] += row['joint_armature'][:, None] * self._spread
