@@ -43,13 +43,17 @@ def message_type(name: str) -> type:
 
 
 def stamp_of(message: Any) -> float:
-    """Seconds of a message's header stamp; 0.0 where nobody filled it in."""
+    """Seconds of a message's header stamp; 0.0 where nobody filled it in or there is none."""
+    if not hasattr(message, 'header'):
+        return 0.0
     stamp = message.header.stamp
     return stamp.sec + 1e-9 * stamp.nanosec
 
 
 def set_stamp(message: Any, seconds: float) -> None:
-    """Write a header stamp [s]."""
+    """Write a header stamp [s], if the message has a header."""
+    if not hasattr(message, 'header'):
+        return
     nanoseconds = round(seconds * 1e9)
     message.header.stamp.sec = int(nanoseconds // 1_000_000_000)
     message.header.stamp.nanosec = int(nanoseconds % 1_000_000_000)

@@ -52,6 +52,7 @@ DECODERS: dict[str, Decoder] = {
     'geometry_msgs/msg/PoseStamped': Decoder(
         (*_GOAL, 'goal_quat_w'), signals_pose.decode_pose_goal
     ),
+    'geometry_msgs/msg/Twist': Decoder(_ASKED, signals_pose.decode_bare_twist),
     'geometry_msgs/msg/TwistStamped': Decoder(_ASKED, signals_pose.decode_twist_goal),
 }
 """ROS type to how its signals are read."""
@@ -63,6 +64,7 @@ ENCODERS: dict[str, Encode] = {
     'sensor_msgs/msg/LaserScan': signals_scan.encode_scan,
     'trajectory_msgs/msg/MultiDOFJointTrajectory': signals_pose.encode_trajectory,
     'geometry_msgs/msg/PoseStamped': signals_pose.encode_pose_goal,
+    'geometry_msgs/msg/Twist': signals_pose.encode_bare_twist,
     'geometry_msgs/msg/TwistStamped': signals_pose.encode_twist_goal,
 }
 """ROS type to how its signals are written."""

@@ -138,15 +138,25 @@ def encode_imu(message: Any, robot: Robot, signals: Mapping[str, Values]) -> Non
     put_vector(message.angular_velocity, signals['base_ang_vel_b'])
 
 
+def decode_bare_twist(message: Any, _robot: Robot, out: Mapping[str, Values]) -> None:
+    """Velocity asked for in a Twist, which names no frame: cmd_vel is in the body frame."""
+    get_vector(message.linear, out['goal_lin_vel_b'])
+    get_vector(message.angular, out['goal_ang_vel_b'])
+
+
+def encode_bare_twist(message: Any, _robot: Robot, signals: Mapping[str, Values]) -> None:
+    """Inverse of `decode_bare_twist`."""
+    put_vector(message.linear, signals['goal_lin_vel_b'])
+    put_vector(message.angular, signals['goal_ang_vel_b'])
+
+
 def decode_twist_goal(message: Any, robot: Robot, out: Mapping[str, Values]) -> None:
     """Velocity asked for, in the body frame."""
     check_frame(message.header.frame_id, robot.base_frame, 'frame_id of the velocity asked for')
-    get_vector(message.twist.linear, out['goal_lin_vel_b'])
-    get_vector(message.twist.angular, out['goal_ang_vel_b'])
+    decode_bare_twist(message.twist, robot, out)
 
 
 def encode_twist_goal(message: Any, robot: Robot, signals: Mapping[str, Values]) -> None:
     """Inverse of `decode_twist_goal`."""
     message.header.frame_id = robot.base_frame
-    put_vector(message.twist.linear, signals['goal_lin_vel_b'])
-    put_vector(message.twist.angular, signals['goal_ang_vel_b'])
+    encode_bare_twist(message.twist, robot, signals)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from robot_rl.errors import MessageError, SpecError
-from robot_rl.nodes.messages import message_type
+from robot_rl.nodes.messages import message_type, set_stamp, stamp_of
 from robot_rl.nodes.setpoints import CODECS, available, codec
 from robot_rl.nodes.setpoints_unitree import MOTORS
 from robot_rl.nodes.signals import DECODERS, ENCODERS
@@ -149,6 +149,7 @@ def test_a_scan_means_nothing_to_a_robot_without_a_lidar():
     ('name', 'names'),
     [
         ('sensor_msgs/msg/Imu', ('base_quat_w', 'base_ang_vel_b')),
+        ('geometry_msgs/msg/Twist', ('goal_lin_vel_b', 'goal_ang_vel_b')),
         ('geometry_msgs/msg/TwistStamped', ('goal_lin_vel_b', 'goal_ang_vel_b')),
         ('geometry_msgs/msg/PoseStamped', ('goal_pos_w', 'goal_quat_w')),
     ],
@@ -160,6 +161,10 @@ def test_poses_and_velocities_round_trip(name, names):
     ENCODERS[name](message, robot(), sent)
     DECODERS[name].decode(message, robot(), out)
     assert all(np.array_equal(out[k], sent[k]) for k in names)
+    set_stamp(message, 3.5)
+    assert stamp_of(message) == (3.5 if hasattr(message, 'header') else 0.0)
+    if not hasattr(message, 'header'):
+        return
     message.header.frame_id = 'map'
     with pytest.raises(MessageError, match="is 'map', expected"):
         DECODERS[name].decode(message, robot(), out)
