@@ -73,8 +73,9 @@ class Eval:
 
     policy: Positional[Path]
     """A run folder or an .onnx file."""
-    engine: str = 'analytic'
-    """Simulator; one it was not trained on is the transfer test."""
+    engine: str = ''
+    """Simulator, by default the first that knows the robot; one that the policy was not trained on
+    is the transfer test."""
     episodes: int = 2000
     """Episodes, each from another start with other physics."""
     seed: int = 1_000_000
@@ -115,8 +116,8 @@ class Play:
 
     policy: Positional[Path]
     """A run folder or an .onnx file."""
-    engine: str = 'analytic'
-    """Simulator."""
+    engine: str = ''
+    """Simulator; by default the first that knows the robot."""
     episodes: int = 1
     """How many, side by side in a film: 1, 4 or 9 fill the picture."""
     seed: int = 0

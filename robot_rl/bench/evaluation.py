@@ -20,7 +20,7 @@ from robot_rl.bench.statistics import (
     wilson,
 )
 from robot_rl.deploy.policy import Policy
-from robot_rl.envs.engines import make_env
+from robot_rl.envs.engines import engine_for, make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.rollout import Policy as RolloutPolicy
 from robot_rl.envs.vector import Observation, VectorEnv
@@ -90,13 +90,13 @@ def file_policy(policy: Policy) -> RolloutPolicy:
 
 
 def evaluate(
-    path: Path, engine: str = 'analytic', *, episodes: int = 2000, seed: int = TEST_SEED
+    path: Path, engine: str = '', *, episodes: int = 2000, seed: int = TEST_SEED
 ) -> Evaluation:
     """Run `episodes` whole episodes with all randomization and sensor noise.
 
     Args:
         path: A run folder or an .onnx file.
-        engine: Name of the engine.
+        engine: Name of the engine; the first that knows the robot where empty.
         episodes: Each from another start with other physics; all run side by side.
         seed: Of the episodes. The default lies where neither training nor validation was.
 
@@ -106,6 +106,7 @@ def evaluate(
     if episodes < 1:
         raise SpecError(f'An evaluation needs at least one episode, got {episodes}.')
     task, policy = load(path)
+    engine = engine_for(task, engine)
     env = make_env(task, engine, episodes, seed=seed)
     return Evaluation(path, task, engine, seed, run_episodes(env, policy, seed=seed))
 

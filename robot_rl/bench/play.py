@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from robot_rl.bench.evaluation import Evaluation, load
-from robot_rl.envs.engines import make_env
+from robot_rl.envs.engines import engine_for, make_env
 from robot_rl.envs.rollout import Policy
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
@@ -22,7 +22,7 @@ Row = dict[str, np.ndarray]
 
 def play(
     path: Path,
-    engine: str = 'analytic',
+    engine: str = '',
     *,
     episodes: int = 1,
     seed: int = 0,
@@ -36,6 +36,7 @@ def play(
     if episodes < 1:
         raise SpecError(f'There must be at least one episode to play, got {episodes}.')
     task, policy = load(path)
+    engine = engine_for(task, engine)
     env = make_env(task, engine, episodes, seed=seed, randomize=randomize, noise=randomize)
     names = [f'episode {number}' for number in range(1, episodes + 1)]
     return record(env, policy, engine, dict(enumerate(names)), seed=seed)

@@ -22,10 +22,22 @@ _ENGINES = {
     'pybullet': ('robot_rl.engines.pybullet', 'PybulletEngine', 'pybullet'),
 }
 
+_CLOSED_FORM = ('analytic',)
+
 
 def engine_names() -> list[str]:
     """Names of all engines."""
     return sorted(_ENGINES)
+
+
+def engines_of(task: Task) -> list[str]:
+    """Names of the engines that can simulate `task`: some need closed-form dynamics."""
+    return [name for name in engine_names() if task.robot.model or name not in _CLOSED_FORM]
+
+
+def engine_for(task: Task, name: str = '') -> str:
+    """`name`, or where it is empty the first engine that can simulate `task`."""
+    return name or engines_of(task)[0]
 
 
 def engine_factory(name: str) -> Callable[..., Engine]:

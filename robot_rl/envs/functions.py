@@ -34,11 +34,11 @@ class Functions:
         self._commands = task.commands
         self._generator, self._device = generator, device
 
-    def act(self, num: int, action: Group) -> tuple[Group, Group]:  # noqa: ARG002
+    def act(self, _num: int, action: Group, state: Group, measured: Group) -> tuple[Group, Group]:
         """A copy of the action, which is the caller's to change, and the setpoint it means."""
         # Laid out as mdp/observations.py says.
         raw = action['action'].T.clone(memory_format=torch.contiguous_format).T
-        return {'action': raw}, {'setpoint': self._task.act(raw)}
+        return {'action': raw}, {'setpoint': self._task.act(raw, measured, state['memory'])}
 
     def draw(self, num: int, *chosen: Group) -> tuple[Group, Group, Group]:
         """Parameters, true signals and goals to start `num` episodes from.

@@ -36,12 +36,12 @@ class _Batch:
     """A VectorEnv with numpy in and out, built when the first reset gives the seed."""
 
     def __init__(self, task_id: str, num_envs: int, options: dict[str, Any]) -> None:
-        from robot_rl.envs.engines import make_env
+        from robot_rl.envs.engines import engine_for, make_env
 
-        engine = options.pop('engine', 'analytic')
-        self.env = make_env(registry.task(task_id), engine, num_envs, seed=0, **options)
+        task = registry.task(task_id)
+        engine = engine_for(task, options.pop('engine', ''))
+        self.env = make_env(task, engine, num_envs, seed=0, **options)
         size = self.env.reset()['actor'].shape[1]
-        task = self.env.task
         self.observation_space = Box(-np.inf, np.inf, (size,), np.float32)
         self.action_space = Box(-1.0, 1.0, (task.action_size,), np.float32)
 

@@ -118,7 +118,7 @@ class VectorEnv:
             return fuse(f'{part}_{self.task.id}', function, sizes, self.generator)
 
         self._draw = compiled('draw', functions.draw, *chosen)
-        self._act = compiled('act', functions.act, action)
+        self._act = compiled('act', functions.act, action, state, measured)
         self._first = compiled('first', functions.first, signals, goals)
         self._advance = compiled(
             'step', functions.step, signals, action, state, measured, fixed, *self._losses
@@ -174,7 +174,7 @@ class VectorEnv:
         A `setpoint` (num_envs, size) overrides what the task makes of the action: a policy file
         gives setpoints.
         """
-        acted, made = self._act(self.num_envs, {'action': action})
+        acted, made = self._act(self.num_envs, {'action': action}, self._state, self._measured)
         sent = made['setpoint'] if setpoint is None else setpoint
         self.engine.step(self._variation.step(sent))
         self.episode_steps += 1

@@ -38,7 +38,7 @@ class PolicyGraph(torch.nn.Module):
         signals = dict(zip(task.signal_names, inputs, strict=False))
         memory = inputs[-1] if task.memory_size else inputs[0].new_zeros(len(inputs[0]), 0)
         action = self.actor(task.observe(signals, memory))
-        setpoint = task.act(action)
+        setpoint = task.act(action, signals, memory)
         if not task.memory_size:
             return (setpoint,)
         return setpoint, task.remember(memory, signals, action)

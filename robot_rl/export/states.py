@@ -111,7 +111,8 @@ def collect(
             for name in sizes:
                 moments[name].add(inputs[name].cpu().numpy())
             action = actor(observation['actor'])
-            moments['setpoint'].add(task.act(action).cpu().numpy())
+            setpoint = task.act(action, env.measured, env.memory)
+            moments['setpoint'].add(setpoint.cpu().numpy())
             observation = env.step(action).observation
     joined = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
     memory = joined.pop('')

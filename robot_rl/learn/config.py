@@ -11,8 +11,8 @@ class TrainConfig:
 
     task: str = 'hover-crazyflie'
     """What to train, see `robot_rl list`."""
-    engine: str = 'analytic'
-    """Simulator."""
+    engine: str = ''
+    """Simulator; by default the first that knows the robot, see `robot_rl list`."""
     seed: int = 0
     """Of everything random: below 500,000, above lie validation and test."""
     name: str = ''

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from robot_rl.curricula import curriculum
-from robot_rl.envs.engines import make_env
+from robot_rl.envs.engines import engine_for, make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import RunFolderError, SpecError
@@ -42,6 +42,7 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
             'kept for validation and test.'
         )
     ppo_config = ppo_config_of(task, config)
+    config = replace(config, engine=engine_for(task, config.engine))
     name = config.name or f'{task.id}-{time.strftime("%Y%m%d-%H%M%S")}'
     return _Training(task, config, ppo_config, root / name).run()
 

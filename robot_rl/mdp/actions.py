@@ -1,4 +1,7 @@
-"""Actions: what a policy's raw output means."""
+"""Actions: what a policy's raw output means.
+
+Setpoints here come from the action alone, so what else a task's `act` is given is left aside.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,7 @@ import torch
 from robot_rl.spec.robot import Setpoint
 
 
-def mixed(
-    setpoint: Setpoint, mixer: Sequence[Sequence[float]]
-) -> Callable[[torch.Tensor], torch.Tensor]:
+def mixed(setpoint: Setpoint, mixer: Sequence[Sequence[float]]) -> Callable[..., torch.Tensor]:
     """Action -> neutral + mixer @ clip(action, -1, 1), kept within the setpoint's limits [SI].
 
     `mixer` has a row for each setpoint component and a column for each action. Actions along the
@@ -21,7 +22,7 @@ def mixed(
     neutral, gain = torch.tensor(setpoint.neutral), torch.tensor(mixer)
     low, high = torch.tensor(setpoint.low), torch.tensor(setpoint.high)
 
-    def act(action: torch.Tensor) -> torch.Tensor:
+    def act(action: torch.Tensor, *_: object) -> torch.Tensor:
         device = action.device
         wanted = neutral.to(device) + (gain.to(device) @ action.clamp(-1.0, 1.0).T).T
         return torch.minimum(torch.maximum(wanted, low.to(device)), high.to(device))

@@ -68,8 +68,8 @@ class Task:
     """(signals, memory) -> (num_envs, observation_size) actor observation."""
     privileged: Callable[[Signals, Tensor], Tensor]
     """(true signals, memory) -> critic observation."""
-    act: Callable[[Tensor], Tensor]
-    """Action -> setpoint in SI units, within the setpoint's limits."""
+    act: Callable[..., Tensor]
+    """(action, signals, memory) -> setpoint in SI units, within the setpoint's limits."""
     remember: Callable[[Tensor, Signals, Tensor], Tensor]
     """(memory, signals, action) -> next memory."""
     commands: Any
