@@ -155,6 +155,7 @@ class MujocoEngine:
         self._mj = _mujoco()
         robot, self._model = self.robot, model
         self._body = model.body(robot.base_frame).id
+        self._tool = model.body(robot.tool_frame or robot.base_frame).id
         batch = self._batch = self._mj.batch.Batch(model, self.num_envs, threads)
         self._qpos, self._qvel = batch.bind('qpos'), batch.bind('qvel')
         self._force, self._effort = batch.bind('xfrc_applied'), batch.bind('qfrc_applied')
@@ -166,7 +167,7 @@ class MujocoEngine:
         joints = [model.joint(name).id for name in robot.joint_names] if self._servos else []
         self._q, self._v = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         self._known = (() if robot.fixed_base else _BASE) + (_JOINTS if self._servos else ())
-        self._fields = Fields(model, batch, self._body, self._v)
+        self._fields = Fields(model, batch, self._body, self._tool, self._v)
 
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
         """See Engine.reset."""
@@ -228,7 +229,7 @@ class MujocoEngine:
                 self._batch.step()
         if self._servos:
             self._servos.command(setpoint)
-            self._force[:, self._body, 0:3] = self._fields.external_force_w
+            self._force[:, self._tool, 0:3] = self._fields.external_force_w
             for _ in range(self._substeps):
                 self._effort[:, self._v] = self._servos.effort(
                     self._qpos[:, self._q], self._qvel[:, self._v]
@@ -262,6 +263,8 @@ class MujocoEngine:
             signals['touch'] = _tensor(self._touched[:, self._feet] > 0.0)
             others = (self._touched[:, self._others] > 0.0).any(axis=1, keepdims=True)
             signals['contact'] = _tensor(others)
+        elif self._servos:
+            signals['contact'] = _tensor(self._ncon[:, None] > 0)  # nothing may touch
         if env_ids is None:
             return signals
         return {name: value[env_ids] for name, value in signals.items()}

@@ -16,9 +16,10 @@ Ids = NDArray[np.int64]
 class Fields:
     """What can be changed about the bodies of `batch` without compiling the model again."""
 
-    def __init__(self, model: Any, batch: Any, body: int, dofs: Ids) -> None:
-        """`body` is the base, `dofs` are the robot's joints in its order."""
+    def __init__(self, model: Any, batch: Any, body: int, tool: int, dofs: Ids) -> None:
+        """`body` is the base, `tool` carries payloads, `dofs` are the joints in their order."""
         self._model, self._batch, self._body, self._dofs = model, batch, body, dofs
+        self._tool = tool
         self._writers: dict[str, Callable[[Ids, Array], None]] = {
             'mass': self._mass,
             'inertia': self._inertia,
@@ -33,7 +34,7 @@ class Fields:
         self.names = tuple(self._writers)
         """Parameters that `write` takes."""
         self.external_force_w: Array = np.zeros((batch.nsim, 3))
-        """[N] on the base."""
+        """[N] on the tool."""
         self._others = _of_others(model, body)
         self._scale = np.ones((batch.nsim, 1))
         self._load = np.zeros(batch.nsim)
@@ -65,13 +66,13 @@ class Fields:
         self._masses(ids)
 
     def _payload(self, ids: Ids, value: Array) -> None:
-        """[kg] at the base's centre of mass."""
+        """[kg] at the tool's centre of mass."""
         self._load[ids] = value[:, 0]
         self._masses(ids)
 
     def _masses(self, ids: Ids) -> None:
         masses = self._model.body_mass * self._scale[ids]
-        masses[:, self._body] += self._load[ids]
+        masses[:, self._tool] += self._load[ids]
         self._batch.expand('body_mass')[ids] = masses
 
     def _com_offset(self, ids: Ids, value: Array) -> None:

@@ -46,6 +46,7 @@ class ServoDrive:
         """Parameters that `randomize` takes."""
         self._rows = np.arange(num_envs)
         self._past = np.zeros((1, 3, num_envs, size))  # targets, the newest first
+        self._bearing = np.zeros((num_envs, size))
         self._age = 0.0
         self._make_room()
 
@@ -78,10 +79,12 @@ class ServoDrive:
 
     def effort(self, position: Array, velocity: Array) -> Array:
         """Efforts (num_envs, joints) to be held over the next physics step; time moves on."""
+        if self._drive.bearing and self._age == 0.0:
+            self._bearing = self._drive.bearing(position)
         goal, speed, given = self._heard()
         self._age += self._dt
         stiffness, damping, limit, fastest = (self._parameters[name] for name in PER_JOINT)
-        effort = given.copy()
+        effort = given + self._bearing
         if self._drive.stiff:
             effort += stiffness * (goal - position)
         if self._drive.damped:

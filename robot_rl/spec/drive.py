@@ -23,7 +23,7 @@ class JointDrive:
     step each drive computes
 
         effort = stiffness (position target - position) + damping (velocity target - velocity)
-                 + effort target
+                 + effort target + bearing
 
     and keeps it within what its motor can do: at most `joint_effort_limit` up to the part `corner`
     of `joint_velocity_limit`, then falling in a straight line to zero at that velocity where it
@@ -40,6 +40,9 @@ class JointDrive:
     """False for a level of efforts: damping does not act."""
     corner: float = 0.5
     """Part of the fastest velocity up to which the full effort is there."""
+    bearing: Callable[[Array], Array] | None = None
+    """(positions (n, joints)) -> efforts (n, joints) that the robot adds by itself to bear its own
+    weight, from its own model: once a control period, whatever load it carries."""
 
 
 def positions(size: int) -> Targets:

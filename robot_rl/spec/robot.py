@@ -166,6 +166,8 @@ class Robot:
     command_timeout_s: float = 0.5
     """[s] without a setpoint after which the robot's own drives stop following the last one."""
     base_frame: str = 'base_link'
+    tool_frame: str = ''
+    """Link that carries a payload and takes external forces; the base where empty."""
     world_frame: str = 'odom'
 
     def __post_init__(self) -> None:
