@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
+from robot_rl.mdp.kinematics import Kinematics
 from robot_rl.mdp.observations import norm
 
 State = Mapping[str, torch.Tensor]
@@ -77,3 +78,57 @@ class LissajousGoal:
             'goal_lin_vel_w': rate * cosine,
             'goal_lin_acc_w': -rate.square() * sine,
         }
+
+
+class PoseGoal:
+    """A pose of the tip of an arm that stands still, within its reach because joints reach it.
+
+    Joint positions are uniform about `centre`, up to `spread` [rad] to each side, among those with
+    the tip beyond `low` (x, z) [m]; those of `centre` where `tries` draws in a row miss that.
+    """
+
+    def __init__(
+        self,
+        kinematics: Kinematics,
+        *,
+        centre: tuple[float, ...],
+        spread: tuple[float, ...],
+        low: tuple[float, float],
+        tries: int = 8,
+    ) -> None:
+        """Poses of the tip of `kinematics`."""
+        self._kinematics, self._low, self._tries = kinematics, low, tries
+        self._centre, self._spread = torch.tensor(centre), torch.tensor(spread)
+        tip = kinematics(self._centre[None])
+        self._fallback = torch.cat((self._centre[None], tip.place, tip.quat), 1)
+
+    def joints(
+        self, num: int, generator: torch.Generator, device: torch.device
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Joint positions (num, joints) [rad], place (num, 3) [m] and attitude (num, 4)."""
+        centre, spread = self._centre.to(device), self._spread.to(device)
+        size, tries = len(centre), self._tries
+        u = torch.rand(num, size * tries, generator=generator, device=device)
+        drawn = centre + spread * (2.0 * u.reshape(num * tries, size) - 1.0)
+        tip = self._kinematics(drawn)
+        fits = (tip.place[:, 0:1] > self._low[0]) & (tip.place[:, 2:3] > self._low[1])
+        rows = torch.cat((drawn, tip.place, tip.quat), 1).reshape(num, tries, size + 7)
+        fits, chosen = fits.reshape(num, tries, 1), self._fallback.to(device).expand(num, -1)
+        for index in range(tries):
+            chosen = torch.where(fits[:, index], rows[:, index], chosen)
+        return chosen[:, :size], chosen[:, size : size + 3], chosen[:, size + 3 :]
+
+    def draw(
+        self, num: int, generator: torch.Generator, device: torch.device
+    ) -> dict[str, torch.Tensor]:
+        """New goals for `num` environments."""
+        _, place, quat = self.joints(num, generator, device)
+        return {'goal_pos_w': place, 'goal_quat_w': quat}
+
+    def step(self, _state: State) -> dict[str, torch.Tensor]:
+        """Nothing changes."""
+        return {}
+
+    def signals(self, state: State) -> dict[str, torch.Tensor]:
+        """Position [m] and attitude asked for."""
+        return {name: state[name].clone() for name in ('goal_pos_w', 'goal_quat_w')}

@@ -30,6 +30,19 @@ for _row, _terms in enumerate(
     for (_i, _j), _value in _terms.items():
         _QUAT_TO_MATRIX[_row, 4 * _i + _j] = _value
 
+# vec(a b^T) to the product a b.
+_QUAT_PRODUCT = torch.zeros(4, 16)
+for _row, _terms in enumerate(
+    (
+        {(0, 0): 1, (1, 1): -1, (2, 2): -1, (3, 3): -1},
+        {(0, 1): 1, (1, 0): 1, (2, 3): 1, (3, 2): -1},
+        {(0, 2): 1, (2, 0): 1, (3, 1): 1, (1, 3): -1},
+        {(0, 3): 1, (3, 0): 1, (1, 2): 1, (2, 1): -1},
+    )
+):
+    for (_i, _j), _value in _terms.items():
+        _QUAT_PRODUCT[_row, 4 * _i + _j] = _value
+
 
 def concat(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     """Columns side by side: torch.cat(parts, 1), with the environments contiguous in memory."""
@@ -49,6 +62,17 @@ def rotation_matrix(quat: torch.Tensor) -> torch.Tensor:
     """Body-to-world rotation matrices, row-major (n, 9), of unit quaternions wxyz (n, 4)."""
     outer = (quat.unsqueeze(2) * quat.unsqueeze(1)).flatten(1)
     return (_QUAT_TO_MATRIX.to(quat.device) @ outer.T).T
+
+
+def quat_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Product (n, 4) of quaternions wxyz: first the turn `b`, then the turn `a`."""
+    outer = (a.unsqueeze(2) * b.unsqueeze(1)).flatten(1)
+    return (_QUAT_PRODUCT.to(a.device) @ outer.T).T
+
+
+def turning(vector: Sequence[float]) -> torch.Tensor:
+    """Matrix (3, 16) that makes a vector (3,), turned by a quaternion q, of vec(q q^T)."""
+    return (_QUAT_TO_MATRIX.view(3, 3, 16) * torch.tensor(vector)[:, None]).sum(1)
 
 
 def rotate(matrix: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
