@@ -313,6 +313,8 @@ class PybulletEngine:
             signals['touch'] = _tensor(self._touched[:, feet])
             others = np.delete(self._touched, feet, axis=1)
             signals['contact'] = _tensor(others.max(axis=1, keepdims=True))
+        elif self._servos:
+            signals['contact'] = _tensor(self._touched.any(axis=1)[:, None])  # nothing may touch
         if env_ids is None:
             return signals
         return {name: value[env_ids] for name, value in signals.items()}

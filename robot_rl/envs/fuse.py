@@ -14,10 +14,11 @@ environment's own, so a seed still determines everything, if not the same number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate
 import logging
+from typing import NamedTuple
 
 import torch
 
@@ -35,18 +36,52 @@ Function = Callable[..., tuple[Group, ...]]
 _LOG = logging.getLogger(__name__)
 
 
+class Program(NamedTuple):
+    """What tracing and compiling a function gave: nothing in it changes."""
+
+    function: Function
+    """Kept, so that what a key names by its identity stays alive."""
+    graph: Graph
+    run: Callable[..., None]
+
+
+_PROGRAMS: dict[Hashable, Program] = {}
+"""The newest programs by key."""
+KEPT = 64
+
+
 def fuse(
-    name: str, function: Function, inputs: Sequence[Mapping[str, int]], generator: torch.Generator
+    name: str,
+    function: Function,
+    inputs: Sequence[Mapping[str, int]],
+    generator: torch.Generator,
+    key: Hashable = None,
 ) -> Function:
     """`function` as one kernel, or itself where that cannot be done: never an error for speed.
 
     `inputs` gives the sizes of the tensors of each group. A warning names what stood in the way.
+    Functions of the same `key`, name and sizes must be the same: they are compiled once.
     """
+    whole = (key, name, *(tuple(group.items()) for group in inputs))
     try:
-        return Fused(name, function, inputs, generator)
+        program = _PROGRAMS.get(whole) if key is not None else None
+        if program is None:
+            program = compiled(name, function, inputs)
+            if key is not None:
+                _PROGRAMS[whole] = program
+                while len(_PROGRAMS) > KEPT:
+                    del _PROGRAMS[next(iter(_PROGRAMS))]
+        return Fused(program, inputs, generator)
     except (RobotRLError, RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         _LOG.warning('%s runs unfused, and slower: %s', name, error)
         return function
+
+
+def compiled(name: str, function: Function, inputs: Sequence[Mapping[str, int]]) -> Program:
+    """Trace and compile. Raises SpecError for an operation that cannot be fused."""
+    graph = Graph(partial(function, 1), inputs)
+    widths = [sum(group.values()) for group in inputs]
+    return Program(function, graph, rows.compiled(name, graph.scalars, widths, graph.outputs))
 
 
 class Rows(dict[str, torch.Tensor]):
@@ -63,15 +98,14 @@ class Fused:
 
     def __init__(
         self,
-        name: str,
-        function: Function,
+        program: Program,
         inputs: Sequence[Mapping[str, int]],
         generator: torch.Generator,
     ) -> None:
-        """Trace and compile. Raises SpecError for an operation that cannot be fused."""
+        """Run `program` with random numbers from `generator`."""
         self._generator = generator
         self._inputs = [tuple(group) for group in inputs]
-        graph = Graph(partial(function, 1), inputs)
+        graph = program.graph
         self._groups: list[dict[str, torch.dtype]] = graph.groups
         self._sizes = graph.sizes
         self._widths = [
@@ -79,10 +113,9 @@ class Fused:
             for start, group in zip(accumulate(map(len, self._groups), initial=0), self._groups)  # noqa: B905
         ]
         self._draws = graph.draws
-        widths = [sum(group.values()) for group in inputs]
         self._rows = sum(self._sizes)
         self._num, self._memory = 0, Recycler(self._rows, 0)
-        self._run = rows.compiled(name, graph.scalars, widths, graph.outputs)
+        self._run = program.run
 
     def __call__(self, num: int, *inputs: Group) -> tuple[Group, ...]:
         """Run over `num` rows."""

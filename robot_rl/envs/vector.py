@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -96,13 +96,15 @@ class VectorEnv:
         self._draw, self._first, self._advance = functions.draw, functions.first, functions.step
         self._act = functions.act
         if fused and task.perceive is None and self.device.type == 'cpu':
-            self._fuse(functions)
+            # All that the functions depend on; the rest is in their sizes.
+            key = (id(task), tuple(drawn), noise, LOSS in self.parameters, bool(self._lessons))
+            self._fuse(functions, key)
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: Group = {}
         self._measured: Group = {}
         self._fixed: Group = {}
 
-    def _fuse(self, functions: Functions) -> None:
+    def _fuse(self, functions: Functions, key: Hashable) -> None:
         """Compile the three functions; random numbers are drawn only to see what they return."""
         kept = self.generator.get_state()
         row = torch.zeros(1, dtype=torch.long)
@@ -115,7 +117,7 @@ class VectorEnv:
 
         def compiled(part: str, function: Callable, *inputs: Group) -> Callable:
             sizes = [{name: value.shape[1] for name, value in group.items()} for group in inputs]
-            return fuse(f'{part}_{self.task.id}', function, sizes, self.generator)
+            return fuse(f'{part}_{self.task.id}', function, sizes, self.generator, key)
 
         self._draw = compiled('draw', functions.draw, *chosen)
         self._act = compiled('act', functions.act, action, state, measured)

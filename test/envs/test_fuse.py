@@ -8,7 +8,7 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('llvmlite')
 
 from robot_rl.envs.engines import engines_of, make_env
-from robot_rl.envs.fuse import Fused, fuse
+from robot_rl.envs.fuse import Fused, compiled, fuse
 from robot_rl.errors import SpecError
 from robot_rl.sensors.measure import Measurement
 from robot_rl.spec import registry
@@ -17,7 +17,8 @@ GENERATOR = torch.Generator()
 
 
 def _fused(function, **sizes):
-    return Fused('test', lambda num, group: (function(num, **group),), [sizes], GENERATOR)
+    program = compiled('test', lambda num, group: (function(num, **group),), [sizes])
+    return Fused(program, [sizes], GENERATOR)
 
 
 def _rows(num, size, seed=0):
@@ -159,3 +160,18 @@ def _copy_state(source, target):
     target.engine._records.data.copy_(source.engine._records.data)
     for name in ('_state', '_measured', '_fixed'):
         setattr(target, name, {k: v.clone() for k, v in getattr(source, name).items()})
+
+
+def test_functions_of_one_key_are_compiled_once_and_keep_their_own_random_numbers():
+    generators = [torch.Generator().manual_seed(seed) for seed in (1, 1, 2)]
+
+    def noise(num, group):
+        return ({'noisy': group['x'] + torch.rand(group['x'].shape)},)
+
+    made = [fuse('noise', noise, [{'x': 2}], generator, 'a key') for generator in generators]
+    assert made[0]._run is made[1]._run
+    assert fuse('noise', noise, [{'x': 3}], generators[0], 'a key')._run is not made[0]._run
+    assert fuse('noise', noise, [{'x': 2}], generators[0], 'another')._run is not made[0]._run
+    first, same, other = (one(5, {'x': torch.zeros(5, 2)})[0]['noisy'] for one in made)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
