@@ -20,43 +20,95 @@ from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
 
 
-def _factories(kind: str) -> dict[str, EntryPoint]:
-    """Map each name of `kind` ('robots' or 'tasks') to where its factory is, nothing imported."""
+def _points(kind: str) -> list[EntryPoint]:
+    """Where the factories of `kind` ('robots' or 'tasks') are, nothing imported."""
     group, factory = f'robot_rl.{kind}', kind.removesuffix('s')
-    package = importlib.import_module(f'robot_rl.{kind}')
-    found = {
-        module.name: EntryPoint(module.name, f'{group}.{module.name}:{factory}', group)
+    package = importlib.import_module(group)
+    own = [
+        EntryPoint(module.name, f'{group}.{module.name}:{factory}', group)
         for module in pkgutil.iter_modules(package.__path__)
         if not module.name.startswith('_')
-    }
-    return {**found, **{point.name: point for point in entry_points(group=group)}}
+    ]
+    return [*own, *entry_points(group=group)]
+
+
+def _one(what: str, points: list[EntryPoint]) -> EntryPoint:
+    """Refuse to choose: nobody must fly by another package's limits without knowing."""
+    values = sorted({point.value for point in points})
+    if len(values) > 1:
+        raise SpecError(
+            f'There is more than one {what}: {", ".join(values)}. Rename one, or uninstall its '
+            'package.'
+        )
+    return points[0]
+
+
+def _make(point: EntryPoint, *arguments: Robot) -> object:
+    """What the factory at `point` makes of `arguments`. Raises SpecError where there is none."""
+    try:
+        module = importlib.import_module(point.module)
+    except ModuleNotFoundError as error:
+        if not f'{point.module}.'.startswith(f'{error.name}.'):
+            raise  # it is there, but something that it needs is not
+        module = None
+    factory = getattr(module, point.attr, None)
+    if factory is None:
+        raise SpecError(
+            f'The entry point {point.name} = {point.value!r} of {point.group} leads nowhere: '
+            f'{"no such module" if module is None else f"no {point.attr!r} in it"}. Correct it '
+            'and install its package again.'
+        )
+    return factory(*arguments)
 
 
 def robot_names() -> list[str]:
     """Names of all robots."""
-    return sorted(_factories('robots'))
+    return sorted({point.name for point in _points('robots')})
 
 
 @cache
 def robot(name: str) -> Robot:
-    """Build the robot `name`. Raises UnknownNameError with a suggestion."""
-    robots = _factories('robots')
-    if name not in robots:
-        raise UnknownNameError('robot', name, robots)
-    return robots[name].load()()
+    """Build the robot `name`.
+
+    Raises:
+        UnknownNameError: No such robot, with a suggestion.
+        SpecError: There are several, its entry point leads nowhere, or makes something else.
+    """
+    points = [point for point in _points('robots') if point.name == name]
+    if not points:
+        raise UnknownNameError('robot', name, robot_names())
+    point = _one(f'robot {name!r}', points)
+    made = _make(point)
+    if not isinstance(made, Robot) or made.name != name:
+        got = f'the robot {made.name!r}' if isinstance(made, Robot) else repr(made)
+        raise SpecError(f'{point.value} makes {got}, expected the robot {name!r}.')
+    return made
 
 
 @cache
 def task(task_id: str) -> Task:
     """Build a task from '<task>-<robot>', for example 'hover-crazyflie'.
 
-    Raises UnknownNameError.
+    Packages may have tasks of one name, each for robots of its own.
+
+    Raises:
+        UnknownNameError: No such task or robot, with a suggestion.
+        SpecError: There are several, its entry point leads nowhere, or makes something else.
     """
-    tasks = _factories('tasks')
     name, _, robot_name = task_id.partition('-')
-    if not robot_name or name not in tasks:
+    named = [point for point in _points('tasks') if point.name == name]
+    if not robot_name or not named:
         raise UnknownNameError('task', task_id, task_ids())
-    return tasks[name].load()(robot(robot_name))
+    of = robot(robot_name)
+    points = [point for point in named if robot_name in _robots_of(point.module)]
+    if not points:
+        raise UnknownNameError('task', task_id, task_ids())
+    point = _one(f'task {task_id!r}', points)
+    made = _make(point, of)
+    if not isinstance(made, Task) or made.id != task_id:
+        got = f'the task {made.id!r}' if isinstance(made, Task) else repr(made)
+        raise SpecError(f'{point.value} makes {got}, expected the task {task_id!r}.')
+    return made
 
 
 def task_ids() -> list[str]:
@@ -65,9 +117,11 @@ def task_ids() -> list[str]:
     Raises SpecError for a task that does not say its robots.
     """
     return sorted(
-        f'{name}-{robot_name}'
-        for name, factory in _factories('tasks').items()
-        for robot_name in _robots_of(factory.module)
+        {
+            f'{point.name}-{robot_name}'
+            for point in _points('tasks')
+            for robot_name in _robots_of(point.module)
+        }
     )
 
 

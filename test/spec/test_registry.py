@@ -6,8 +6,16 @@ import sys
 
 import pytest
 
-from robot_rl.errors import SpecError
+from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec import registry
+
+
+def _install(folder: Path, kind: str, point: str) -> None:
+    """Announce `point`, 'name = module:attribute', as another package would."""
+    metadata = folder / 'walker-1.dist-info'
+    metadata.mkdir()
+    (metadata / 'METADATA').write_text('Metadata-Version: 2.1\nName: walker\nVersion: 1\n')
+    (metadata / 'entry_points.txt').write_text(f'[robot_rl.{kind}]\n{point}\n')
 
 
 def _plugin(folder: Path, robots: str) -> None:
@@ -15,10 +23,82 @@ def _plugin(folder: Path, robots: str) -> None:
     (folder / 'walker.py').write_text(
         f'import no_such_package\n\nROBOTS = {robots}\n\n\ndef task(robot): ...\n'
     )
-    metadata = folder / 'walker-1.dist-info'
-    metadata.mkdir()
-    (metadata / 'METADATA').write_text('Metadata-Version: 2.1\nName: walker\nVersion: 1\n')
-    (metadata / 'entry_points.txt').write_text('[robot_rl.tasks]\nwalk = walker:task\n')
+    _install(folder, 'tasks', 'walk = walker:task')
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """(kind, point, text) -> a package with the module `stranger` of that text."""
+
+    def install(kind: str, point: str, text: str) -> None:
+        (tmp_path / 'stranger.py').write_text(text)
+        _install(tmp_path, kind, point)
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    for lookup in (registry.robot, registry.task):
+        lookup.cache_clear()
+    yield install
+    sys.modules.pop('stranger', None)
+    for lookup in (registry.robot, registry.task):
+        lookup.cache_clear()
+
+
+CRAZYFLIE = 'from robot_rl.robots.crazyflie import robot\n'
+
+
+@pytest.mark.parametrize(
+    ('point', 'message'),
+    [
+        ('bee = stranger:robot', "stranger:robot makes the robot 'crazyflie', expected .* 'bee'"),
+        ('bee = stranger:nothing', "bee = 'stranger:nothing' of robot_rl.robots .* no 'nothing'"),
+        ('bee = strangers:robot', 'leads nowhere: no such module'),
+        ('bee = stranger:Limits', r'makes Limits\(.*expected the robot'),
+    ],
+)
+def test_a_robot_that_is_announced_wrongly_is_refused(outside, point: str, message: str) -> None:
+    outside('robots', point, f'{CRAZYFLIE}from robot_rl.spec.robot import Limits\n')
+    assert 'bee' in registry.robot_names()
+    with pytest.raises(SpecError, match=message):
+        registry.robot('bee')
+
+
+def test_a_package_cannot_take_the_place_of_a_robot(outside) -> None:
+    outside('robots', 'crazyflie = stranger:robot', CRAZYFLIE)
+    with pytest.raises(SpecError, match='more than one robot .*crazyflie:robot, stranger:robot'):
+        registry.robot('crazyflie')
+
+
+@pytest.mark.parametrize(
+    ('robots', 'error', 'message'),
+    [
+        ("('bee',)", None, ''),  # hover for a robot of its own
+        ("('crazyflie',)", SpecError, "more than one task 'hover-crazyflie'"),
+    ],
+)
+def test_packages_may_share_the_name_of_a_task_but_not_a_robot(
+    outside, robots: str, error: type[Exception] | None, message: str
+) -> None:
+    pytest.importorskip('torch')
+    outside('tasks', 'hover = stranger:task', f'ROBOTS = {robots}\ndef task(robot): ...\n')
+    if error is None:
+        assert {'hover-bee', 'hover-crazyflie'} <= set(registry.task_ids())
+        assert registry.task('hover-crazyflie').id == 'hover-crazyflie'
+    else:
+        with pytest.raises(error, match=message):
+            registry.task('hover-crazyflie')
+
+
+def test_a_task_that_makes_something_else_is_refused(outside) -> None:
+    text = "ROBOTS = ('crazyflie',)\ndef task(robot): ...\n"
+    outside('tasks', 'walk = stranger:task', text)
+    with pytest.raises(SpecError, match="stranger:task makes None, expected .* 'walk-crazyflie'"):
+        registry.task('walk-crazyflie')
+
+
+def test_a_task_is_for_the_robots_it_names(outside) -> None:
+    outside('tasks', 'walk = stranger:task', "ROBOTS = ('go2',)\ndef task(robot): ...\n")
+    with pytest.raises(UnknownNameError, match="'walk-crazyflie'"):
+        registry.task('walk-crazyflie')
 
 
 def test_every_id_is_a_task() -> None:
