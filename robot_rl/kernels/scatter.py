@@ -18,7 +18,9 @@ define void @run(
   i64 %whole, i64 %rows, i64 %num_rows, i64 %ids, i64 %num, i64 %part, i64 %stride
 ) {
 entry:
-  %none = icmp eq i64 %num, 0
+  %no_column = icmp eq i64 %num, 0
+  %no_row = icmp eq i64 %num_rows, 0
+  %none = or i1 %no_column, %no_row
   br i1 %none, label %exit, label %row
 row:
   %r = phi i64 [0, %entry], [%r1, %after]

@@ -13,6 +13,24 @@ State = Mapping[str, torch.Tensor]
 """What a source of commands must know of each environment, (num_envs, size) by name."""
 
 
+class NoCommand:
+    """Nothing is asked: the task is the same in every episode."""
+
+    def draw(
+        self, _num: int, _generator: torch.Generator, _device: torch.device
+    ) -> dict[str, torch.Tensor]:
+        """Nothing to draw."""
+        return {}
+
+    def step(self, _state: State) -> dict[str, torch.Tensor]:
+        """Nothing changes."""
+        return {}
+
+    def signals(self, _state: State) -> dict[str, torch.Tensor]:
+        """No signals."""
+        return {}
+
+
 class LissajousGoal:
     """A goal on a Lissajous curve about a random centre; at amplitude zero it stands still.
 

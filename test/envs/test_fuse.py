@@ -8,7 +8,7 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('llvmlite')
 
 from robot_rl.envs.engines import engines_of, make_env
-from robot_rl.envs.fuse import Fused, compiled, fuse
+from robot_rl.envs.fuse import Fused, compiled, fuse, read, write
 from robot_rl.errors import SpecError
 from robot_rl.sensors.measure import Measurement
 from robot_rl.spec import registry
@@ -61,6 +61,19 @@ def test_results_stay_as_long_as_they_are_held():
     fused = _fused(lambda _num, x: {'z': x + 1.0}, x=2)
     kept = [fused(40, {'x': torch.full((2, 40), float(i)).T})[0]['z'] for i in range(9)]
     assert [float(z[7, 1]) for z in kept] == [i + 1.0 for i in range(9)]
+
+
+def test_a_group_may_be_empty():
+    """As what is drawn is for a task that asks nothing of a robot with exact sensors."""
+    function = Fused('pass', lambda _, a: (a, {}), [{'a': 2}], torch.Generator())
+    target = function(20, {'a': torch.zeros(20, 2)})
+    source = function(3, {'a': torch.ones(3, 2)})
+    ids = torch.tensor([2, 5, 19])
+    for whole, part in zip(target, source, strict=True):
+        write(whole, ids, part)
+    assert target[0]['a'].sum() == 6.0
+    assert (target[0]['a'][ids] == 1.0).all()
+    assert read(target[1], ids) == {}
 
 
 def test_random_numbers_are_independent_and_normal():
