@@ -31,14 +31,22 @@ def asset(kind: str, name: str) -> Path:
     UnknownNameError for a kind that is not in KINDS, and SpecError, naming every place looked in,
     for a file that is not there.
     """
-    if kind not in KINDS:
-        raise UnknownNameError('kind of asset', kind, KINDS)
-    candidates = list(dict.fromkeys(root / kind / name for root in asset_roots()))
-    for path in candidates:
-        if path.is_file():
-            return path
-    places = ', '.join(str(path) for path in candidates)
+    found = find(kind, name)
+    if found is not None:
+        return found
+    places = ', '.join(map(str, _candidates(kind, name)))
     raise SpecError(
         f'No {kind} file {name!r}. Looked for {places}. Check the name, or install robot_rl '
         'again: its share folder is missing or incomplete.'
     )
+
+
+def find(kind: str, name: str) -> Path | None:
+    """As `asset`, but None for a file that is not there and need not be."""
+    return next((path for path in _candidates(kind, name) if path.is_file()), None)
+
+
+def _candidates(kind: str, name: str) -> list[Path]:
+    if kind not in KINDS:
+        raise UnknownNameError('kind of asset', kind, KINDS)
+    return list(dict.fromkeys(root / kind / name for root in asset_roots()))

@@ -59,7 +59,7 @@ def engine_factory(name: str) -> Callable[..., Engine]:
 
 
 def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, ...]:
-    """Read a randomization file, by default sim/randomization/<robot>.yaml.
+    """Read a randomization file, by default the robot's own.
 
     Raises:
         SpecError: The file is missing, malformed, of another robot, or one of its ranges is
@@ -67,7 +67,7 @@ def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, 
     """
     import yaml
 
-    path = path or asset('sim', f'randomization/{robot.name}.yaml')
+    path = path or asset('sim', robot.randomization or f'randomization/{robot.name}.yaml')
     try:
         content = yaml.load(path.read_text(), _loader())
     except (OSError, yaml.YAMLError) as error:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from robot_rl.assets import asset
+from robot_rl.assets import find
 from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot
 
@@ -40,9 +40,12 @@ class Process:
     """Whether the others are stopped when it ends."""
 
 
-def parameter_file(robot: Robot) -> Path:
-    """Parameters of all nodes of one robot: launch/params/<robot>.yaml. Raises SpecError."""
-    return asset('launch', f'params/{robot.name}.yaml')
+def parameter_file(robot: Robot) -> Path | None:
+    """Parameters of all nodes of one robot: launch/params/<robot>.yaml.
+
+    None for a robot without one, for which the defaults of the nodes do.
+    """
+    return find('launch', f'params/{robot.name}.yaml')
 
 
 def processes(

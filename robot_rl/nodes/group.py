@@ -45,7 +45,7 @@ class Group:
     def __init__(
         self,
         processes: Sequence[Process],
-        parameter_file: Path,
+        parameter_file: Path | None,
         environment: Mapping[str, str],
         folder: Path,
         *,
@@ -83,8 +83,9 @@ class Group:
         own = self._folder / f'{name}.yaml'
         # JSON is YAML: no need of a package to write parameters.
         own.write_text(json.dumps({name: {'ros__parameters': dict(process.parameters)}}))
-        files = ['--params-file', str(self._parameter_file), '--params-file', str(own)]
-        command = [sys.executable, '-m', f'robot_rl.nodes.{name}', '--ros-args', *files]
+        files = [file for file in (self._parameter_file, own) if file]
+        given = [word for file in files for word in ('--params-file', str(file))]
+        command = [sys.executable, '-m', f'robot_rl.nodes.{name}', '--ros-args', *given]
         log = None if self._to_terminal else self._folder / f'{name}.log'
         output: IO[bytes] | None = log.open('wb') if log else None
         try:

@@ -58,12 +58,14 @@ def _nodes(context: LaunchContext, robot_name: str, names: list[str]) -> list[No
         record=Path(given['record']) if given['record'] else None,
         use_sim_time=given['use_sim_time'].lower() == 'true',
     )
+    common = parameter_file(robot)
+    files = [str(common)] if common else []
     return [
         Node(
             package='robot_rl',
             executable=process.executable,
             name=process.executable,
-            parameters=[str(parameter_file(robot)), dict(process.parameters)],
+            parameters=[*files, dict(process.parameters)],
             output='screen',
             on_exit=Shutdown(reason=f'{process.executable} ended') if process.essential else None,
         )

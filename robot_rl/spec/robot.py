@@ -146,7 +146,8 @@ class Robot:
 
     name: str
     urdf: str
-    """File in urdf/."""
+    """File in urdf/, or the absolute path of one in a package of its own; the same goes for
+    `randomization`."""
     model: str
     """Closed-form dynamics in kernels/ that the analytic engine uses; '' where there are none."""
     joint_names: tuple[str, ...]
@@ -156,6 +157,8 @@ class Robot:
     sensors: tuple[Sensor, ...]
     topics: tuple[Topic, ...]
     limits: Limits = field(default_factory=Limits)
+    randomization: str = ''
+    """File in sim/ of how the parameters are spread; '' for randomization/<name>.yaml."""
     fixed_base: bool = False
     """Whether the base is bolted to the world."""
     rest: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])

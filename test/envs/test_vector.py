@@ -150,6 +150,13 @@ def test_bad_randomization_is_refused(tmp_path, text, message):
         load_randomization(HOVER.robot, path)
 
 
+def test_a_robot_may_bring_its_own_randomization(tmp_path):
+    path = tmp_path / 'ranges.yaml'
+    path.write_text('robot: crazyflie\nparameters: {mass: {range: [0.9, 1.1], source: x}}')
+    own = replace(HOVER.robot, randomization=str(path))
+    assert [spread.parameter for spread in load_randomization(own)] == ['mass']
+
+
 def test_missing_randomization_is_refused(tmp_path):
     with pytest.raises(SpecError, match='Cannot read'):
         load_randomization(HOVER.robot, tmp_path / 'none.yaml')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import os
 from pathlib import Path
 import signal
@@ -139,6 +140,11 @@ def test_every_parameter_of_the_description_is_known_to_its_node(group, tmp_path
         time.sleep(2.0)
         for name, member in running.members.items():
             assert member.popen.poll() is None, f'{name}: {member.tail()}'
+
+
+def test_a_robot_without_a_parameter_file_takes_the_defaults():
+    stranger = replace(registry.robot('crazyflie'), name='stranger')
+    assert parameter_file(stranger) is None
 
 
 def test_parameter_files_hold_names_and_never_scales():

@@ -64,7 +64,7 @@ def test_a_robot_that_is_announced_wrongly_is_refused(outside, point: str, messa
 
 def test_a_package_cannot_take_the_place_of_a_robot(outside) -> None:
     outside('robots', 'crazyflie = stranger:robot', CRAZYFLIE)
-    with pytest.raises(SpecError, match='more than one robot .*crazyflie:robot, stranger:robot'):
+    with pytest.raises(SpecError, match=r'more than one robot .*crazyflie:robot, stranger:robot'):
         registry.robot('crazyflie')
 
 
@@ -91,7 +91,7 @@ def test_packages_may_share_the_name_of_a_task_but_not_a_robot(
 def test_a_task_that_makes_something_else_is_refused(outside) -> None:
     text = "ROBOTS = ('crazyflie',)\ndef task(robot): ...\n"
     outside('tasks', 'walk = stranger:task', text)
-    with pytest.raises(SpecError, match="stranger:task makes None, expected .* 'walk-crazyflie'"):
+    with pytest.raises(SpecError, match=r"stranger:task makes None, expected .* 'walk-crazyflie'"):
         registry.task('walk-crazyflie')
 
 
