@@ -25,7 +25,10 @@ def kernel_of(robot: Robot, table: str, level: str) -> tuple[Any, str]:
     no such level.
     """
     if not robot.model:
-        raise SpecError(f'Robot {robot.name!r} has no closed-form model in kernels/.')
+        raise SpecError(
+            f'Robot {robot.name!r} has no closed-form model in kernels/. Choose an engine that '
+            'simulates its URDF (see robot_rl list), on which a setpoint level needs a drive.'
+        )
     kernel = importlib.import_module(f'robot_rl.kernels.{robot.model}')
     entries = getattr(kernel, table)
     if level not in entries:
