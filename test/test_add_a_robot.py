@@ -110,7 +110,7 @@ def test_its_policy_file_may_run(package, run):
 def test_its_policy_balances_on_every_engine(package, run, engine):
     if importlib.util.find_spec(engine) is None:
         pytest.skip(f'needs {engine}')
-    package.command('eval', '--engine', engine, '--episodes', '200', '--out', f'on-{engine}')
+    package.command('eval', '--engine', engine, '--episodes', '100', '--out', f'on-{engine}')
     score = json.loads((package.folder / f'on-{engine}/evaluation-{engine}.json').read_text())
     assert score['success'] >= ENOUGH
 

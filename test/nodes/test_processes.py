@@ -150,7 +150,9 @@ def test_a_robot_without_a_parameter_file_takes_the_defaults():
 def test_parameter_files_hold_names_and_never_scales():
     import yaml
 
-    content = yaml.safe_load(parameter_file(registry.robot('crazyflie')).read_text())
+    file = parameter_file(registry.robot('crazyflie'))
+    assert file is not None
+    content = yaml.safe_load(file.read_text())
     assert set(content) == {'sim_node', 'goal_node', 'policy_node', 'recorder_node'}
     assert not [key for key in str(content).replace("'", ' ').split() if 'scale' in key]
     assert set(GOALS) == {'default', 'hover', 'figure_eight', 'lissajous'}
