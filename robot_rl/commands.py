@@ -231,6 +231,52 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Identify:
+    """Estimate a robot's physical parameters from a recorded flight; proposes a randomization."""
+
+    recording: Positional[Path]
+    """The .mcap file, with setpoints and states."""
+    robot: str
+    """Whose flight it is, see `robot_rl list`."""
+    known: tuple[str, ...] = ()
+    """What was measured otherwise, NAME=VALUE in SI units, components separated by commas."""
+    engine: str = 'analytic'
+    """Simulator that predicts."""
+    horizon: float = 0.5
+    """How far ahead predictions are held against the recording [s]."""
+    out: Path | None = None
+    """A new .yaml file, the picture goes beside it; by default beside the robot's own."""
+
+    def run(self) -> int:
+        """Identify, print the findings, say where the proposal is."""
+        from robot_rl.identify.identify import identify
+        from robot_rl.identify.text import text
+
+        known = dict(map(_known, self.known))
+        result = identify(
+            self.recording,
+            self.robot,
+            engine=self.engine,
+            known=known,
+            horizon_s=self.horizon,
+            out=self.out,
+        )
+        print(text(result))
+        return 0
+
+
+def _known(item: str) -> tuple[str, tuple[float, ...]]:
+    """Read NAME=VALUE[,VALUE...]. Raises SpecError."""
+    name, _, values = item.partition('=')
+    try:
+        return name, tuple(map(float, values.split(',')))
+    except ValueError:
+        raise SpecError(
+            f'--known takes NAME=VALUE in SI units, components separated by commas, got {item!r}.'
+        ) from None
+
+
+@dataclass(frozen=True)
 class Demo(DemoConfig):
     """Train, evaluate on two engines, export, check and fly over ROS 2; writes a report."""
 
@@ -329,6 +375,7 @@ COMMANDS: dict[str, Any] = {
     'export': Export,
     'check': Check,
     'run': Run,
+    'identify': Identify,
     'demo': Demo,
     'bench sim': BenchSim,
     'bench train': BenchTrain,

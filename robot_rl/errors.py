@@ -45,6 +45,10 @@ class FlightError(RobotRLError):
     """A run over ROS 2 that did not take place: a node that refused, died or never got ready."""
 
 
+class RecordingError(RobotRLError):
+    """A recording that cannot answer what is asked: no setpoints, another robot, too short."""
+
+
 class RunFolderError(RobotRLError):
     """A run folder that is occupied, incomplete or cannot be written."""
 

@@ -37,7 +37,18 @@ OURS: dict[str, set[str]] = {
     'nodes': {'deploy', 'spec', 'robots'},
     'pictures': {'spec'},
     'bench': {'deploy', 'envs', 'spec', 'learn', 'export', 'pictures', 'curricula'},
-    'commands': {'spec', 'envs', 'learn', 'export', 'deploy', 'nodes', 'bench', 'pictures'},
+    'identify': {'engines', 'envs', 'nodes', 'spec'},
+    'commands': {
+        'spec',
+        'envs',
+        'learn',
+        'export',
+        'deploy',
+        'nodes',
+        'bench',
+        'pictures',
+        'identify',
+    },
     'cli': {'commands'},
 }
 # Packages of others. What is not listed is not allowed.
@@ -57,6 +68,7 @@ OTHERS: dict[str, set[str]] = {
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
     'bench': {'numpy', 'torch', 'onnx', 'onnxruntime', 'matplotlib', 'l2f'},
+    'identify': {'matplotlib', 'numpy', 'torch', 'yaml'},
     'commands': {'tyro'},
     'cli': {'tyro'},
 }

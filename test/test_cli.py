@@ -43,7 +43,7 @@ def test_overview_names_every_command(args: list[str], capsys: pytest.CaptureFix
 
 
 def test_the_commands_promised_are_there() -> None:
-    promised = {'list', 'train', 'eval', 'play', 'export', 'check', 'run', 'demo'}
+    promised = {'list', 'train', 'eval', 'play', 'export', 'check', 'run', 'demo', 'identify'}
     assert promised <= set(commands.COMMANDS)
     assert {'bench sim', 'bench train', 'bench latency'} <= set(commands.COMMANDS)
 
@@ -82,6 +82,8 @@ def test_help_takes_under_300_ms(args: list[str]) -> None:
         (['export', 'runs/nowhere'], 'runs/nowhere is not a run folder'),
         (['eval', 'runs/nowhere'], "'runs/nowhere'"),
         (['play', 'nowhere.onnx'], "'nowhere.onnx'"),
+        (['identify', 'no.mcap', '--robot', 'crazyfly'], "Did you mean 'crazyflie'?"),
+        (['identify', 'no.mcap', '--robot', 'crazyflie', '--known', 'mass=x'], 'NAME=VALUE'),
     ],
 )
 def test_mistakes_are_told_in_one_paragraph(

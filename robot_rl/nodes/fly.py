@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.deploy.policy import contract_in
-from robot_rl.deploy.record import read
 from robot_rl.errors import FlightError
 from robot_rl.nodes.dds import confined, random_domain
 from robot_rl.nodes.description import GROUND_TRUTH, Value, parameter_file, processes
 from robot_rl.nodes.group import Group
+from robot_rl.nodes.recording import SETPOINT, tracks
 from robot_rl.nodes.run import require_rclpy, wait_for
 from robot_rl.spec import policy_file, registry
 from robot_rl.spec.robot import Robot
@@ -238,31 +238,11 @@ def _goal_topic(robot: Robot) -> str:
 
 def _decode(robot: Robot, level: str, record: Path, start: float) -> dict[str, Array]:
     """Topic to rows (time since `start` [s], values): truth, goal and setpoint of a recording."""
-    from rclpy.serialization import deserialize_message
-
-    from robot_rl.nodes.messages import message_type, stamp_of
-    from robot_rl.nodes.setpoints import codec
-    from robot_rl.nodes.signals import DECODERS
-
-    setpoint = robot.setpoint(level)
-    values = np.zeros(setpoint.size)
-    columns: dict[str, tuple[Array, ...]] = {setpoint.topic: (values,)}
-    arrays: dict[str, Array] = {}
+    columns: dict[str, tuple[str, ...]] = {robot.setpoint(level).topic: (SETPOINT,)}
     if goal := _goal_topic(robot):
-        names = (*DECODERS['nav_msgs/msg/Odometry'].signals, *robot.goal.signals, 'goal_quat_w')
-        arrays = {name: np.zeros(robot.signal(name).size) for name in names}
-        columns[GROUND_TRUTH] = (arrays['base_pos_w'], arrays['base_quat_w'])
-        columns[goal] = (arrays['goal_pos_w'],)
-    rows: dict[str, list[Array]] = {name: [] for name in columns}
-    for recorded in read(record):
-        name = recorded.topic.lstrip('/')
-        if name not in columns:
-            continue
-        message = deserialize_message(recorded.data, message_type(recorded.ros_type))
-        if name == setpoint.topic:
-            codec(recorded.ros_type).read(message, robot, setpoint, values)
-        else:
-            DECODERS[recorded.ros_type].decode(message, robot, arrays)
-        stamp = stamp_of(message) if hasattr(message, 'header') else 1e-9 * recorded.log_time
-        rows[name].append(np.concatenate(([stamp - start], *columns[name])))
-    return {name: np.array(items) for name, items in rows.items()}
+        columns |= {GROUND_TRUTH: ('base_pos_w', 'base_quat_w'), goal: ('goal_pos_w',)}
+    rows = {name: np.zeros((0, 1)) for name in columns}
+    for name, track in tracks(record, robot, columns).items():
+        values = [track.values[column] for column in columns[name]]
+        rows[name] = np.column_stack((track.time - start, *values))
+    return rows

@@ -65,7 +65,8 @@ def test_results_stay_as_long_as_they_are_held():
 
 def test_a_group_may_be_empty():
     """As what is drawn is for a task that asks nothing of a robot with exact sensors."""
-    function = Fused('pass', lambda _, a: (a, {}), [{'a': 2}], torch.Generator())
+    program = compiled('pass', lambda _, a: (a, {}), [{'a': 2}])
+    function = Fused(program, [{'a': 2}], torch.Generator())
     target = function(20, {'a': torch.zeros(20, 2)})
     source = function(3, {'a': torch.ones(3, 2)})
     ids = torch.tensor([2, 5, 19])

@@ -1,0 +1,1 @@
+"""From a recorded flight back to the physical parameters that explain it."""
