@@ -314,7 +314,7 @@ class PybulletEngine:
             others = np.delete(self._touched, feet, axis=1)
             signals['contact'] = _tensor(others.max(axis=1, keepdims=True))
         elif self._servos:
-            signals['contact'] = _tensor(self._touched.any(axis=1, keepdims=True))  # none may
+            signals['contact'] = _tensor(self._touched.max(axis=1, keepdims=True))  # none may
         if env_ids is None:
             return signals
         return {name: value[env_ids] for name, value in signals.items()}
