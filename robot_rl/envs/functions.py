@@ -109,7 +109,8 @@ class Functions:
         now = self._inputs(now)
         if self._messages:
             now = self._messages.newest(now, measured, losses[0]['message_loss'])
-        changed = {'memory': memory, 'last_action': acted, **moved, **seen}
+        # A copy: a reset writes into the state, and what this step returns must stay.
+        changed = {'memory': memory, 'last_action': acted.clone(), **moved, **seen}
         following = {name: changed[name] for name in state}
         outcome = {'reward': reward.unsqueeze(1), 'terminated': terminated.unsqueeze(1)}
         return following, now, self._observe(signals, now, memory), asked, outcome
@@ -119,8 +120,8 @@ class Functions:
         return self._task.perceive(signals, drawn) if self._task.perceive else {}
 
     def _inputs(self, signals: Mapping[str, torch.Tensor]) -> Group:
-        """Measurements and commands that the policy sees."""
-        return {name: signals[name] for name in self._task.signal_names}
+        """Copies of what the policy sees, for a reset to write into."""
+        return {name: signals[name].clone() for name in self._task.signal_names}
 
     def _observe(self, true: Group, measured: Group, memory: torch.Tensor) -> Group:
         """Groups 'actor' and 'critic'."""
