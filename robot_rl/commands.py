@@ -351,6 +351,23 @@ class BenchCurricula:
 
 
 @dataclass(frozen=True)
+class BenchRace:
+    """Laps on unseen tracks, beside pure pursuit and a point mass."""
+
+    policy: Positional[Path]
+    """A run folder or an .onnx file."""
+    engine: str = 'analytic'
+    """Simulator."""
+
+    def run(self) -> int:
+        """Drive all laps and print the table."""
+        from robot_rl.bench import race
+
+        print(race.text(race.run(self.policy, self.engine)))
+        return 0
+
+
+@dataclass(frozen=True)
 class BenchLatency:
     """Time from signals to setpoint, beside torch and plain onnxruntime."""
 
@@ -380,6 +397,7 @@ COMMANDS: dict[str, Any] = {
     'bench sim': BenchSim,
     'bench train': BenchTrain,
     'bench curricula': BenchCurricula,
+    'bench race': BenchRace,
     'bench latency': BenchLatency,
 }
 """Command to the dataclass of its options; a space separates a subcommand."""

@@ -28,3 +28,15 @@ def mixed(setpoint: Setpoint, mixer: Sequence[Sequence[float]]) -> Callable[...,
         return torch.minimum(torch.maximum(wanted, low.to(device)), high.to(device))
 
     return act
+
+
+def spanning(setpoint: Setpoint) -> Callable[..., torch.Tensor]:
+    """Action -> setpoint [SI]: -1 to 1 spans each component's limits."""
+    low, high = torch.tensor(setpoint.low), torch.tensor(setpoint.high)
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+
+    def act(action: torch.Tensor, *_: object) -> torch.Tensor:
+        device = action.device
+        return middle.to(device) + half.to(device) * action.clamp(-1.0, 1.0)
+
+    return act

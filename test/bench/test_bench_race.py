@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+pytest.importorskip('numba')
+pytest.importorskip('rsl_rl')
+
+from robot_rl.bench import race
+from robot_rl.bench.pursuit import PurePursuit, Setting
+from robot_rl.errors import SpecError
+from robot_rl.mdp.tracks import tracks
+from robot_rl.spec import registry
+from robot_rl.tasks.race import grip
+
+BANK = tracks(2, 8)
+
+
+def _peer(env, robot, setting):
+    track = torch.arange(env.num_envs) // race.FRICTIONS
+    nominal = grip(robot, robot.parameters['friction'].nominal[0])
+    return PurePursuit(BANK, track, robot.parameters['wheelbase'].nominal[0], nominal, setting)
+
+
+@pytest.fixture(scope='module')
+def driven():
+    """Laps of the peer, careful and reckless."""
+    robot = registry.robot('racecar')
+    env = race.world(robot, BANK, 'analytic', blind=True, seed=3)
+    length = np.repeat(BANK.length, race.FRICTIONS)
+    return [
+        race.drive(env, length, _peer(env, robot, Setting(0.4, share)), 3, pose=True)
+        for share in (0.15, 0.6)
+    ]
+
+
+def test_care_is_safe_and_recklessness_is_not(driven):
+    careful, reckless = driven
+    assert careful.clean.estimate > 0.9
+    assert np.isfinite(careful.time).mean() > 0.9
+    assert not reckless.safe
+    assert reckless.touched.any()
+    assert np.nanmedian(careful.time) > np.nanmedian(reckless.time)
+
+
+def test_laps_take_as_long_as_their_length_at_the_speed_driven(driven):
+    speed = np.repeat(BANK.length, race.FRICTIONS) / driven[0].time
+    assert np.nanmin(speed) > 1.0
+    assert np.nanmax(speed) < 4.0
+
+
+def test_no_car_beats_the_point_mass(driven):
+    bound = race.bound(registry.robot('racecar'), BANK)
+    assert bound.shape == (2 * race.FRICTIONS,)
+    assert (np.diff(bound.reshape(2, -1), axis=1) <= 1e-9).all()  # grip helps
+    for laps in driven:
+        assert not (laps.time < bound).any()
+
+
+def test_laps_are_counted_as_begun_and_finished():
+    laps = race.Laps(np.array([2, 1, 0, 2]), np.array([False, True, True, False]), np.ones(4))
+    assert laps.begun == 2 + 2 + 1 + 2
+    assert laps.clean.estimate == pytest.approx(5 / 7)
+    assert not laps.safe
+
+
+def test_the_ratio_resamples_tracks():
+    rng = np.random.default_rng(0)
+    theirs = rng.uniform(8.0, 12.0, 40)
+    ours = 0.8 * theirs
+    ours[3] = np.nan
+    found = race.ratio(ours, theirs, 4)
+    assert found.low <= found.estimate <= found.high
+    assert found.estimate == pytest.approx(0.8, abs=0.03)
+
+
+def test_every_track_meets_every_friction():
+    rows = race.frictions(30).reshape(3, race.FRICTIONS)
+    assert torch.equal(rows[0], rows[2])
+    assert (rows[0, 0], rows[0, -1]) == race.FRICTION
+
+
+def test_the_table_names_the_setting(driven):
+    laps = race.Laps(*(np.resize(part, 200) for part in vars(driven[0]).values()))
+    result = race.Result(
+        'analytic', laps, laps, Setting(0.4, 0.25), laps, Setting(0.5, 0.3), np.full(200, 5.0)
+    )
+    text = race.text(result)
+    assert 'lookahead 0.4 s, friction 0.25 of nominal' in text
+    assert text.count('1.000 (1.000 to 1.000)') == 3
+
+
+def test_another_tasks_policy_is_refused(policy_file):
+    with pytest.raises(SpecError, match='needs one for race'):
+        race.run(policy_file)
