@@ -170,8 +170,12 @@ def test_emergency_stop_latches_until_reset(nodes, peer, flying):
 
     publisher = peer.node.create_publisher(Bool, 'estop', 1)
     nodes.until(lambda: publisher.get_subscription_count() > 0)
-    publisher.publish(Bool(data=True))
-    nodes.until(lambda: peer.said('fault: emergency stop'))
+
+    def pressed():  # again and again: the node may match the publisher later than we see it
+        publisher.publish(Bool(data=True))
+        return peer.said('fault: emergency stop')
+
+    nodes.until(pressed)
     answer = peer.call(Trigger, '/policy_node/reset')
     assert not answer.success
     assert 'still pressed' in answer.message
