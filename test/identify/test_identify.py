@@ -55,7 +55,11 @@ def weighed(recording, tmp_path_factory):
 
 
 def test_hidden_parameters_are_recovered(weighed):
-    """Of 18 intervals of 95 % one may miss in another flight; docs/identify.md counts them."""
+    """Holds for this noise seed, 1, which was chosen because all 18 intervals hold there.
+
+    With seed 0, 5 of 18 miss, by up to 1.3 half-widths: this is no test of coverage.
+    docs/identify.md counts that over flights.
+    """
     off = {
         name: (finding.estimate - HIDDEN[name]) / finding.half
         for name, finding in weighed.findings.parameters.items()
