@@ -167,7 +167,7 @@ class MujocoEngine:
         joints = [model.joint(name).id for name in robot.joint_names] if self._servos else []
         self._q, self._v = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         self._known = (() if robot.fixed_base else _BASE) + (_JOINTS if self._servos else ())
-        self._fields = Fields(model, batch, self._body, self._tool, self._v)
+        self._fields = Fields(model, batch, self._body, self._v, self._tool)
 
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
         """See Engine.reset."""

@@ -16,8 +16,8 @@ Ids = NDArray[np.int64]
 class Fields:
     """What can be changed about the bodies of `batch` without compiling the model again."""
 
-    def __init__(self, model: Any, batch: Any, body: int, tool: int, dofs: Ids) -> None:
-        """`body` is the base, `tool` carries payloads, `dofs` are the joints in their order."""
+    def __init__(self, model: Any, batch: Any, body: int, dofs: Ids, tool: int) -> None:
+        """`body` is the base, `dofs` are the joints in their order, `tool` carries payloads."""
         self._model, self._batch, self._body, self._dofs = model, batch, body, dofs
         self._tool = tool
         self._writers: dict[str, Callable[[Ids, Array], None]] = {

@@ -204,7 +204,7 @@ class PybulletEngine:
                 self._effort[:] = self._servos.effort(middle, self._v)
                 self._drive()
                 if self._fields.external_force_w.any():
-                    self._pull(self._fields.external_force_w)
+                    self._touch(self._fields.external_force_w)
             for client in self._copies.clients:
                 self._p.stepSimulation(physicsClientId=client)
             self._read()
@@ -229,6 +229,19 @@ class PybulletEngine:
             p.applyExternalForce(robot, -1, force[env], zero, p.LINK_FRAME, physicsClientId=client)
             if torque is not None:
                 p.applyExternalTorque(robot, -1, torque[env], p.LINK_FRAME, physicsClientId=client)
+
+    def _touch(self, force_w: Array) -> None:
+        """Let a force [N] act for a step on the body that carries the tool."""
+        if self._copies.tool == 0:
+            self._pull(force_w)
+            return
+        p, link = self._p, self._copies.links[self._copies.bodies[self._copies.tool].name]
+        for env in np.flatnonzero(~self._lost & force_w.any(axis=1)).tolist():
+            client, robot, _ = self._copies.places[env]
+            place = p.getLinkState(robot, link, physicsClientId=client)[0]
+            p.applyExternalForce(
+                robot, link, force_w[env], place, p.WORLD_FRAME, physicsClientId=client
+            )
 
     def _drive(self) -> None:
         """Let the drives' efforts act for a step."""
@@ -313,8 +326,8 @@ class PybulletEngine:
             signals['touch'] = _tensor(self._touched[:, feet])
             others = np.delete(self._touched, feet, axis=1)
             signals['contact'] = _tensor(others.max(axis=1, keepdims=True))
-        elif self._servos:
-            signals['contact'] = _tensor(self._touched.max(axis=1, keepdims=True))  # none may
+        elif self._servos:  # nothing may touch
+            signals['contact'] = _tensor(self._touched.max(axis=1, keepdims=True))
         if env_ids is None:
             return signals
         return {name: value[env_ids] for name, value in signals.items()}

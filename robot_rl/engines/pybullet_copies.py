@@ -52,6 +52,9 @@ class Copies:
         self._p, self._robot = bullet, robot
         self._tree, self.bodies = lump(load_urdf(robot), left_out)
         self._refuse(self.bodies)
+        tool = robot.tool_frame or robot.base_frame
+        self.tool = next(i for i, body in enumerate(self.bodies) if tool in body.links)
+        """Index of the body that carries a payload and takes external forces."""
         clients: list[int] = []
         self._release = weakref.finalize(self, _disconnect, bullet, clients)
         self.clients = clients

@@ -44,7 +44,8 @@ class Fields:
         """Parameters that `write` takes."""
         self._values = {name: np.tile(row, (num_envs, 1)) for name, row in nominal.items()}
         self.external_force_w = self._values['external_force_w']
-        """[N] on the base."""
+        """[N] on the centre of mass of the body that carries the tool."""
+        self._tool = copies.tool
         self.centre = np.tile(base.centre, (num_envs, 1))
         """(num_envs, 3) [m] the base's centre of mass, in base_link."""
         self.axes = np.tile(copies.axes_quat(), (num_envs, 1))
@@ -86,7 +87,7 @@ class Fields:
         mass[0] += row['mass'][0] - mass.sum()
         inertia[0] += row['inertia'] - self._inertia
         mass, inertia = mass * row['link_mass_scale'], inertia * row['link_mass_scale']
-        mass[0] += row['payload'][0]
+        mass[self._tool] += row['payload'][0]
         inertia[self._moved] += row['joint_armature'][:, None] * self._spread
         self._copies.set_dynamics(env, mass, inertia, float(row['friction'][0]))
         loss = dict(zip(self._copies.joints, row['joint_friction'], strict=False))

@@ -32,7 +32,8 @@ def load_urdf(robot: Robot) -> str:
 
 
 def _check_names(path: Path, root: ElementTree.Element, robot: Robot) -> None:
-    for tag, wanted in (('link', (robot.base_frame,)), ('joint', robot.joint_names)):
+    links = (robot.base_frame, robot.tool_frame or robot.base_frame)
+    for tag, wanted in (('link', links), ('joint', robot.joint_names)):
         there = [element.get('name', '') for element in root.findall(tag)]
         missing = [name for name in wanted if name not in there]
         if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 from typing import Any
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from robot_rl.assets import asset
+from robot_rl.engines.urdf import load_urdf
 from robot_rl.errors import SpecError
 from robot_rl.robots import panda
 from robot_rl.spec import registry
@@ -152,12 +154,12 @@ def test_a_true_collision_is_found(model, name, joints):
     assert touching(model, [joints]).all(), name
 
 
-@pytest.fixture
-def engine(robot):
-    pytest.importorskip('mujoco')
-    from robot_rl.engines.mujoco import MujocoEngine
+@pytest.fixture(params=['mujoco', 'pybullet'])
+def engine(robot, request):
+    pytest.importorskip(request.param)
+    from robot_rl.envs.engines import engine_factory
 
-    return lambda level, num=2: MujocoEngine(robot, level, num, 0.02)
+    return lambda level: engine_factory(request.param)(robot, level, 2, 0.02)
 
 
 def test_the_arm_bears_its_own_weight_and_sags_under_a_load(robot, engine):
@@ -176,12 +178,33 @@ def test_the_arm_bears_its_own_weight_and_sags_under_a_load(robot, engine):
     assert float(sag[1, 1]) == pytest.approx(expected, rel=0.05)
 
 
+def test_a_force_on_the_tool_moves_it(robot, chain, engine):
+    torch = pytest.importorskip('torch')
+    arm = engine('positions')
+    pull = {'external_force_w': torch.tensor([[0.0, 0.0, 0.0], [0.0, 8.0, 0.0]])}
+    arm.randomize(pull, torch.arange(2))
+    arm.randomize({'joint_friction': torch.zeros(2, 9)}, torch.arange(2))
+    for _ in range(150):
+        arm.step(torch.tensor([panda.READY] * 2))
+    place, _ = tool(chain, arm)
+    # Joints yield in series; PyBullet pulls at the hand's centre of mass, where the arms are less.
+    arms = chain.jacobian(np.array([panda.READY]))[0, 1]
+    expected = 8.0 * (arms**2 / robot.parameters['joint_stiffness'].nominal[:7]).sum()
+    assert 0.5 * expected < place[1, 1] - place[0, 1] < 1.15 * expected
+
+
+def test_a_tool_that_is_not_there_is_refused(robot):
+    with pytest.raises(SpecError, match="no link 'nowhere'"):
+        load_urdf(replace(robot, tool_frame='nowhere'))
+
+
 def test_a_self_collision_is_told(engine):
     torch = pytest.importorskip('torch')
     arm = engine('positions')
     folded = torch.tensor([[0.0, 0.0, 0.0, -1.5, 0.0, 0.0, 0.0, 0.02, 0.02]])
     ready = torch.tensor([[*panda.READY, 0.02, 0.02]])
     arm.reset(torch.arange(2), {'joint_pos': torch.cat((ready, folded))})
+    arm.step(torch.cat((ready, folded))[:, :7])
     assert arm.signals()['contact'].tolist() == [[0.0], [1.0]]
 
 

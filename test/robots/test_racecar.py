@@ -29,7 +29,7 @@ def car(robot):
         model = build_model(robot, 0.005)
         body = model.body('base_link').id
         batch = mujoco.batch.Batch(model, 1, 1)
-        fields = Fields(model, batch, body, body, np.arange(6))
+        fields = Fields(model, batch, body, np.arange(6), body)
         fields.write({k: torch.tensor([v]) for k, v in parameters.items()}, np.arange(1))
         for name in ('body_mass', 'body_inertia', 'body_iquat'):
             getattr(model, name)[:] = batch.expand(name)[0]
