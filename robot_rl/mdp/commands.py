@@ -140,13 +140,17 @@ class PoseGoal:
         self, num: int, generator: torch.Generator, device: torch.device
     ) -> dict[str, torch.Tensor]:
         """New goals for `num` environments."""
-        _, place, quat = self.joints(num, generator, device)
-        return {'goal_pos_w': place, 'goal_quat_w': quat}
+        joints, place, quat = self.joints(num, generator, device)
+        return {'goal_pos_w': place, 'goal_quat_w': quat, 'goal_joint_pos': joints}
 
     def step(self, _state: State) -> dict[str, torch.Tensor]:
         """Nothing changes."""
         return {}
 
     def signals(self, state: State) -> dict[str, torch.Tensor]:
-        """Position [m] and attitude asked for."""
-        return {name: state[name].clone() for name in ('goal_pos_w', 'goal_quat_w')}
+        """Position [m] and attitude asked for, and joint positions [rad] that have them.
+
+        Those are one solution of many: something for a reward to lead to, nothing that is asked.
+        """
+        names = ('goal_pos_w', 'goal_quat_w', 'goal_joint_pos')
+        return {name: state[name].clone() for name in names}

@@ -45,7 +45,7 @@ TRAINING = {
     'gamma': 0.97,
     'learning_rate': 1e-3,
     'final_learning_rate': 1e-4,
-    'hidden': (128, 128),
+    'hidden': (256, 128),
     'initial_std': 0.5,
 }
 
@@ -110,6 +110,8 @@ class Reach:
                 0.5 * signals['joint_vel'][:, : self.kinematics.joints],
                 5.0 * (self.held(signals, memory) - joints),
                 self.memory(memory, 'action'),
+                2.0 * signals['goal_pos_w'],
+                observations.rotation_matrix(signals['goal_quat_w']),
                 2.0 * observations.rotate_inverse(matrix, way),
                 2.0 * observations.rotate_inverse(matrix, turn),
                 10.0 * observations.rotate_inverse(matrix, near),
@@ -120,11 +122,17 @@ class Reach:
         )
 
     def privileged(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
-        """What the critic sees: the truth, and the efforts of the joints."""
+        """What the critic sees: the truth, efforts, and how far joints are from a solution."""
         limits = self.robot.parameters['joint_effort_limit'].nominal[: self.kinematics.joints]
         efforts = signals['joint_effort'][:, : self.kinematics.joints]
         weakest = torch.tensor(limits, device=efforts.device)
-        return observations.concat((self.observe(signals, memory), efforts / weakest))
+        return observations.concat(
+            (
+                self.observe(signals, memory),
+                efforts / weakest,
+                signals['goal_joint_pos'] - self.joints(signals),
+            )
+        )
 
     def errors(self, step: Step) -> tuple[torch.Tensor, torch.Tensor]:
         """Way to the goal [m] and sine of half the angle to it, each (n,)."""
@@ -141,6 +149,14 @@ class Reach:
         """Way to the goal [m], and a fifth of a metre for each radian of turn."""
         way, turn = self.errors(step)
         return way + 0.4 * turn
+
+    def detour(self, step: Step) -> torch.Tensor:
+        """Distance [rad] to joint positions that have the goal, on a way that is free.
+
+        A tool can be led straight to its goal with a joint running into its limit, or the arm into
+        itself; this tells beforehand. The policy does not see it, only the goal.
+        """
+        return observations.norm(step.signals['goal_joint_pos'] - self.joints(step.signals))
 
     def closeness(self, step: Step) -> torch.Tensor:
         """1 at the goal, a half where the error is one."""
@@ -224,7 +240,8 @@ def task(robot: Robot) -> Task:
         rewards=(
             Reward('closeness', reach.closeness, 3.0),
             Reward('distance', reach.distance, -2.0),
-            Reward('alive', rewards.alive, 2.0),
+            Reward('detour', reach.detour, -0.5),
+            Reward('alive', rewards.alive, 4.0),
             Reward('speed', reach.speed, -0.05),
             Reward('haste', reach.haste, -5.0),
             Reward('action_rate_l2', rewards.action_rate_l2, -0.05),
