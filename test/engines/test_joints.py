@@ -169,6 +169,12 @@ def test_a_drive_holds_against_gravity_with_the_offset_of_its_stiffness(make, sw
     )
 
 
+def test_a_drive_that_bears_the_weight_holds_without_an_offset(make, swing):
+    drive = JointDrive(positions(1), bearing=lambda angle: MASS * 9.81 * LENGTH * np.sin(angle))
+    engine = swing(make(drive), 4.0, command=1.0)
+    assert float(engine.signals()['joint_pos'][0]) == pytest.approx(1.0, abs=1e-3)
+
+
 def test_parameters_differ_between_environments(make, load):
     engine = load(make())
     stiffness = torch.tensor([[20.0], [40.0], [80.0]])

@@ -81,6 +81,17 @@ def test_the_error_is_one_at_a_centimetre_or_at_five_degrees():
     assert TASK.success_error == 1.0 and TASK.error_unit == '1'
 
 
+def test_a_detour_is_measured_from_joints_that_have_the_goal():
+    seen = signals(2)
+    tip = KINEMATICS(seen['goal_joint_pos'])
+    torch.testing.assert_close(tip.place, seen['goal_pos_w'])
+    detour = next(term.function for term in TASK.rewards if term.name == 'detour')
+    seen['joint_pos'][0, :7] = seen['goal_joint_pos'][0]
+    seen['joint_pos'][1, :7] = seen['goal_joint_pos'][1] + 0.1
+    step = Step(seen, torch.zeros(2, 7), torch.zeros(2, 7))
+    assert detour(step).tolist() == pytest.approx([0.0, 0.1 * math.sqrt(7.0)], abs=1e-5)
+
+
 def test_goals_and_starts_lie_in_front_and_touch_nothing():
     engine = make_env(TASK, 'mujoco', 2000, seed=0, fused=False).engine
     generator = torch.Generator().manual_seed(1)
