@@ -358,12 +358,14 @@ class BenchRace:
     """A run folder or an .onnx file."""
     engine: str = 'analytic'
     """Simulator."""
+    seed: int = 1_000_000
+    """Of the tracks and of all that is drawn."""
 
     def run(self) -> int:
         """Drive all laps and print the table."""
         from robot_rl.bench import race
 
-        print(race.text(race.run(self.policy, self.engine)))
+        print(race.text(race.run(self.policy, self.engine, self.seed)))
         return 0
 
 
