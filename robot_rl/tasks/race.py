@@ -59,7 +59,7 @@ def motion(signals: Signals) -> torch.Tensor:
 
 def observe(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
     """Beams on a scale that tells near ones better, motion and how it changes, actions sent."""
-    beams = signals['scan'][:, ::STRIDE]
+    beams = signals['scan'][:, ::STRIDE].clamp(min=0.0)  # noise may take a near one below zero
     now = motion(signals)
     return observations.concat(
         (
