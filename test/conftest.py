@@ -21,20 +21,20 @@ def interruptible() -> Iterator[None]:
 
 @pytest.fixture(scope='session')
 def export_untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """(actor of sizes, num_envs, steps) -> a sound policy file of hover-crazyflie."""
+    """(actor of sizes, num_envs, steps, task='hover-crazyflie') -> a sound policy file."""
     pytest.importorskip('torch')
     pytest.importorskip('onnxscript')
-    from robot_rl.engines.analytic import AnalyticEngine
+    from robot_rl.envs.engines import engine_factory, engine_for
     from robot_rl.envs.functions import observation_size
     from robot_rl.envs.vector import VectorEnv
     from robot_rl.export.onnx import export_policy
     from robot_rl.export.states import collect
     from robot_rl.spec import registry
 
-    def write(make: Callable, num_envs: int, steps: int) -> Path:
-        task = registry.task('hover-crazyflie')
+    def write(make: Callable, num_envs: int, steps: int, name: str = 'hover-crazyflie') -> Path:
+        task = registry.task(name)
         actor = make(observation_size(task), task.action_size)
-        env = VectorEnv(task, AnalyticEngine, num_envs, seed=0)
+        env = VectorEnv(task, engine_factory(engine_for(task, '')), num_envs, seed=0)
         states, statistics = collect(env, actor, steps=steps)
         path = tmp_path_factory.mktemp('policies') / f'{task.id}.onnx'
         export_policy(

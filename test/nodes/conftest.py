@@ -1,9 +1,10 @@
-"""A policy that hovers, processes that end with the test, and a peer that plays the robot."""
+"""Policies that hardly act, processes that end with the test, and a peer that plays the robot."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import contextlib
+import functools
 import os
 from pathlib import Path
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 import warnings
 
 import numpy as np
@@ -23,15 +25,30 @@ DT = 0.01
 @pytest.fixture(scope='session')
 def hover_policy(export_untrained) -> Path:
     """A policy whose action is always zero: the rotors turn at hover speed."""
-    torch = pytest.importorskip('torch')
-
-    def still(observation_size: int, action_size: int):
-        actor = torch.nn.Linear(observation_size, action_size)
-        for parameter in actor.parameters():
-            parameter.data.zero_()
-        return actor
-
+    pytest.importorskip('torch')
     return export_untrained(still, num_envs=8, steps=16)
+
+
+def still(observation_size: int, action_size: int, action: float = 0.0):
+    """A network whose output is always `action`."""
+    import torch
+
+    actor = torch.nn.Linear(observation_size, action_size)
+    torch.nn.init.zeros_(actor.weight)
+    torch.nn.init.constant_(actor.bias, action)
+    return actor
+
+
+@pytest.fixture(scope='session')
+def creeping_policy(export_untrained) -> Callable[[str], Path]:
+    """(task) -> a policy of hardly any action, but some: no two setpoints are alike."""
+    pytest.importorskip('torch')
+
+    @functools.cache
+    def of(task: str) -> Path:
+        return export_untrained(functools.partial(still, action=0.01), 8, 16, task)
+
+    return of
 
 
 class Logged(subprocess.Popen[bytes]):
@@ -127,18 +144,26 @@ def nodes(tmp_path, ros) -> Iterator[Nodes]:
     group.stop()
 
 
-class Peer:
-    """Plays a robot that stands still in the air: odometry and goal at 100 Hz, and remembers
-    what comes back."""
+PLACED = {
+    'crazyflie': {'base_pos_w': [0.0, 0.0, 1.0], 'goal_pos_w': [0.0, 0.0, 1.0]},
+    'racecar': {'scan': [3.0], 'base_lin_vel_b': [2.0, 0.0, 0.0]},
+}
+"""Signals of a peer that are neither the robot's at rest nor zero."""
 
-    def __init__(self, nodes: Nodes, rate_hz: float = 100.0) -> None:
+
+class Peer:
+    """Plays a robot that does not move: sends all its topics at `rate_hz`, and remembers what
+    comes back."""
+
+    def __init__(self, nodes: Nodes, rate_hz: float = 100.0, robot: str = 'crazyflie') -> None:
         import rclpy
         from rclpy.signals import SignalHandlerOptions
 
         from robot_rl.deploy.timing import Pacer
         from robot_rl.nodes.messages import message_type
         from robot_rl.nodes.qos import profile, quality
-        from robot_rl.nodes.signals import ENCODERS
+        from robot_rl.nodes.setpoints import available, codec
+        from robot_rl.nodes.signals import encoder
         from robot_rl.nodes.subscriptions import TakenByHand
         from robot_rl.spec import registry
 
@@ -152,45 +177,57 @@ class Peer:
             signal_handler_options=SignalHandlerOptions.NO,
         )
         self.node = rclpy.create_node('peer', context=self.context)
-        self.robot = registry.robot('crazyflie')
-        self._encoders = ENCODERS
-        self.signals = {
-            'base_pos_w': np.array([0.0, 0.0, 1.0]),
-            'base_quat_w': np.array([1.0, 0.0, 0.0, 0.0]),
-            'base_lin_vel_b': np.zeros(3),
-            'base_ang_vel_b': np.zeros(3),
-            'goal_pos_w': np.array([0.0, 0.0, 1.0]),
-            'goal_lin_vel_w': np.zeros(3),
-            'goal_lin_acc_w': np.zeros(3),
-        }
-        self.odom = message_type('nav_msgs/msg/Odometry')()
-        self.goal = message_type('trajectory_msgs/msg/MultiDOFJointTrajectory')()
-        sensor, reliable = profile(quality('sensor')), profile(quality('goal'))
-        self._odom = self.node.create_publisher(type(self.odom), 'odom', sensor)
-        self._goal = self.node.create_publisher(type(self.goal), 'goal', reliable)
+        self.robot = registry.robot(robot)
+        self.setpoint = available(next(iter(self.robot.setpoints.values())))
+        self.signals = self._at_rest()
+        self.topics: dict[str, tuple[Any, Any]] = {}
+        """Topic to its publisher and the message as it was sent last."""
+        self._encoders: dict[str, Any] = {}
+        for topic in self.robot.topics:
+            kind, purpose = message_type(topic.message), 'sensor' if topic.rate_hz else 'goal'
+            publisher = self.node.create_publisher(kind, topic.name, profile(quality(purpose)))
+            self.topics[topic.name] = publisher, kind()
+            self._encoders[topic.name] = encoder(topic.message)
+        self.first = self.topics[self.robot.topics[0].name][1]
+        """The message of the first topic, as it was sent last."""
         self._hand = TakenByHand()
         deep = profile(quality('record'))
-        self._setpoints = self._hand.subscribe(
-            self.node, message_type('sensor_msgs/msg/JointState'), 'rotor_command', deep
-        )
+        self._codec = codec(self.setpoint.message)
+        kind = message_type(self.setpoint.message)
+        self._setpoints = self._hand.subscribe(self.node, kind, self.setpoint.topic, deep)
         self._diagnostics = self._hand.subscribe(
             self.node, message_type('diagnostic_msgs/msg/DiagnosticArray'), '/diagnostics', deep
         )
         self.setpoints: list[tuple[float, np.ndarray]] = []
-        """(time.time() of the stamp, values)."""
+        """(time.time() of the stamp, or of the arrival where there is none; values)."""
+        self.stiffness: list[float] = []
+        """Part of the drives' stiffness that each setpoint asks for."""
         self.messages: list[str] = []
         """Message of each diagnostic status."""
-        self.send_odom = self.send_goal = True
+        self.silent: set[str] = set()
+        """Topics that are not sent."""
         self.stamp_offset = 0.0
         self.change = lambda message: None
-        """Called on the odometry before it is sent."""
-        self.last_odom = self.last_good = 0.0
-        """time.time() of the last odometry sent, and of the last before a fault."""
+        """Called on the message of the first topic before it is sent."""
+        self.last_sent = self.last_good = 0.0
+        """time.time() of what was sent last, and last before a fault."""
         self._fault: Callable[[Peer], None] | None = None
         self._pacer = Pacer(1.0 / rate_hz)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def _at_rest(self) -> dict[str, np.ndarray]:
+        names = [name for topic in self.robot.topics for name in topic.signals]
+        signals = {name: np.zeros(self.robot.signal(name).size) for name in names}
+        for name in signals:
+            if '_quat_' in name:
+                signals[name][0] = 1.0
+        for given in (self.robot.rest, PLACED.get(self.robot.name, {})):
+            for name, value in given.items():
+                if name in signals:
+                    signals[name][:] = value
+        return signals
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -204,10 +241,10 @@ class Peer:
         asked to do better."""
         return self._pacer.missed * self._pacer.dt
 
-    def node_stalled_s(self, since: float, until: float) -> float:
+    def node_stalled_s(self, since: float, until: float, dt: float = DT) -> float:
         """[s] for which the machine has not let the node run: its setpoints have gaps then."""
-        stamps = [stamp for stamp, _ in list(self.setpoints) if since - DT <= stamp <= until]
-        return float(sum(gap - DT for gap in np.diff(stamps) if gap > 1.5 * DT))
+        stamps = [stamp for stamp, _ in list(self.setpoints) if since - dt <= stamp <= until]
+        return float(sum(gap - dt for gap in np.diff(stamps) if gap > 1.5 * dt))
 
     def break_with(self, fault: Callable[[Peer], None]) -> float:
         """From the next message on, `fault` holds; returns when the last good one was sent."""
@@ -220,27 +257,29 @@ class Peer:
         from robot_rl.nodes.messages import set_stamp
 
         if self._fault is not None:
-            self.last_good = self.last_odom
+            self.last_good = self.last_sent
             self._fault(self)
             self._fault = None
-        now = time.time()
-        if self.send_odom:
-            self._encoders['nav_msgs/msg/Odometry'](self.odom, self.robot, self.signals)
-            set_stamp(self.odom, now + self.stamp_offset)
-            self.change(self.odom)
-            self._odom.publish(self.odom)
-            self.last_odom = now
-        if self.send_goal:
-            name = 'trajectory_msgs/msg/MultiDOFJointTrajectory'
-            self._encoders[name](self.goal, self.robot, self.signals)
-            set_stamp(self.goal, now)
-            self._goal.publish(self.goal)
+        self.last_sent = time.time()
+        for name, (publisher, message) in self.topics.items():
+            if name in self.silent:
+                continue
+            self._encoders[name](message, self.robot, self.signals)
+            first = message is self.first
+            if hasattr(message, 'header'):
+                set_stamp(message, self.last_sent + first * self.stamp_offset)
+            if first:
+                self.change(message)
+            publisher.publish(message)
 
     def _collect(self) -> None:
         from robot_rl.nodes.messages import stamp_of
 
         while (taken := self._hand.take(self._setpoints)) is not None:
-            self.setpoints.append((stamp_of(taken[0]), np.array(taken[0].velocity)))
+            values = np.zeros(self.setpoint.size)
+            self.stiffness.append(self._codec.read(taken[0], self.robot, self.setpoint, values))
+            moment = stamp_of(taken[0]) if self._codec.stamped else time.time()
+            self.setpoints.append((moment, values))
         while (taken := self._hand.take(self._diagnostics)) is not None:
             self.messages.append(taken[0].status[0].message)
 
@@ -273,11 +312,11 @@ class Peer:
 
 @pytest.fixture
 def make_peer(nodes) -> Iterator[Callable[..., Peer]]:
-    """(rate_hz=100) -> a robot that stands still in the air."""
+    """(rate_hz=100, robot='crazyflie') -> a robot that does not move."""
     players: list[Peer] = []
 
-    def make(rate_hz: float = 100.0) -> Peer:
-        players.append(Peer(nodes, rate_hz))
+    def make(rate_hz: float = 100.0, robot: str = 'crazyflie') -> Peer:
+        players.append(Peer(nodes, rate_hz, robot))
         return players[-1]
 
     yield make
@@ -287,5 +326,5 @@ def make_peer(nodes) -> Iterator[Callable[..., Peer]]:
 
 @pytest.fixture
 def peer(make_peer) -> Peer:
-    """A robot that stands still in the air."""
+    """A Crazyflie that stands still in the air."""
     return make_peer()

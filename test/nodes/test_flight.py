@@ -18,7 +18,7 @@ def test_killing_the_robots_driver_in_flight_leads_to_the_safe_action(
     nodes, make_peer, hover_policy
 ):
     peer = make_peer()  # only listens here
-    peer.send_odom = peer.send_goal = False
+    peer.silent = {'odom', 'goal'}
     sim = nodes.start('sim_node')
     nodes.start('goal_node')
     nodes.start('policy_node', policy=hover_policy, autostart=True)
@@ -40,7 +40,7 @@ def test_killing_the_robots_driver_in_flight_leads_to_the_safe_action(
 
 def test_simulated_time_runs_the_loop_as_fast_as_the_answers_come(nodes, make_peer, hover_policy):
     peer = make_peer()
-    peer.send_odom = peer.send_goal = False
+    peer.silent = {'odom', 'goal'}
     nodes.start('goal_node', use_sim_time=True)
     nodes.start('policy_node', policy=hover_policy, autostart=True, use_sim_time=True)
     nodes.start('sim_node', speed=0.0)

@@ -59,7 +59,7 @@ def test_ros2_launch_starts_the_flight_and_ends_it_in_good_order(
     nodes, make_peer, hover_policy, prefix
 ):
     peer = make_peer()
-    peer.send_odom = peer.send_goal = False
+    peer.silent = {'odom', 'goal'}
     environment = dict(nodes.environment)
     paths = [str(prefix), environment.get('AMENT_PREFIX_PATH', ''), sys.prefix]
     environment['AMENT_PREFIX_PATH'] = os.pathsep.join(path for path in paths if path)

@@ -57,7 +57,7 @@ def test_a_second_signal_ends_it_at_once(nodes, peer, flying):
 
 
 def freeze(peer):
-    peer.send_odom = False
+    peer.silent = {'odom'}
 
 
 def not_a_number(peer):
@@ -73,7 +73,7 @@ def old_stamps(peer):
 
 
 def same_stamp(peer):
-    stamp = peer.odom.header.stamp
+    stamp = peer.first.header.stamp
     seconds, nanoseconds = stamp.sec, stamp.nanosec
 
     def freeze_stamp(message):
@@ -115,13 +115,13 @@ def test_a_bad_input_leads_to_the_safe_action_in_time(nodes, peer, flying, fault
 
 
 def test_resumes_after_a_short_gap_and_faults_after_a_long_one(nodes, peer, flying):
-    peer.send_odom = False
+    peer.silent = {'odom'}
     nodes.until(lambda: peer.said('recovery'))
-    peer.send_odom = True
+    peer.silent = set()
     nodes.until(lambda: peer.messages[-1] == 'active')
-    peer.send_odom = False
+    peer.silent = {'odom'}
     nodes.until(lambda: peer.said('fault'))
-    peer.send_odom = True
+    peer.silent = set()
     time.sleep(0.3)
     assert peer.messages[-1].startswith('fault'), 'a fault must be latched'
 
@@ -138,7 +138,7 @@ def test_refuses_a_sensor_that_is_too_slow(nodes, make_peer, hover_policy, text)
 
 
 def test_refuses_to_fly_without_a_goal(nodes, peer, hover_policy, text):
-    peer.send_goal = False
+    peer.silent = {'goal'}
     process = nodes.start('policy_node', policy=hover_policy, autostart=True, patience_s=0.5)
     assert process.wait(60) == 2
     assert 'goal_pos_w (topic goal) has not arrived' in text(process)
@@ -155,11 +155,12 @@ def test_a_second_policy_node_is_refused(nodes, peer, flying, hover_policy, text
 
 
 def test_a_goal_without_a_point_changes_nothing(nodes, peer, flying, text):
-    points = list(peer.goal.points)
-    peer.send_goal = False
-    peer.goal.points = []
-    peer._goal.publish(peer.goal)
-    peer.goal.points = points
+    publisher, message = peer.topics['goal']
+    points = list(message.points)
+    peer.silent = {'goal'}
+    message.points = []
+    publisher.publish(message)
+    message.points = points
     nodes.until(lambda: 'at least one point' in text(flying))
     assert peer.messages[-1] == 'active'
 
@@ -222,7 +223,7 @@ def test_lifecycle_refuses_in_the_transition_and_flies_when_all_is_there(
     from lifecycle_msgs.srv import ChangeState, GetState
 
     process = nodes.start('policy_node', policy=hover_policy)
-    peer.send_odom = False
+    peer.silent = {'odom'}
 
     def change(label):
         transition = Transition(id=getattr(Transition, f'TRANSITION_{label}'))
@@ -232,7 +233,7 @@ def test_lifecycle_refuses_in_the_transition_and_flies_when_all_is_there(
     assert not change('ACTIVATE')
     assert 'base_pos_w (topic odom) has not arrived' in text(process)
     assert peer.call(GetState, '/policy_node/get_state').current_state.label == 'inactive'
-    peer.send_odom = True
+    peer.silent = set()
     nodes.until(lambda: change('ACTIVATE'))
     nodes.until(lambda: len(peer.setpoints) > 10)
     assert change('DEACTIVATE')
