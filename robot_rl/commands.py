@@ -386,6 +386,27 @@ class BenchLatency:
         return 0
 
 
+@dataclass(frozen=True)
+class BenchWalk:
+    """Falls and velocity errors of a walking policy, on level and on rough ground."""
+
+    policy: Positional[Path]
+    """A run folder or an .onnx file."""
+    engine: str = 'mujoco'
+    """Simulator."""
+    episodes: int = 500
+    """Episodes, each from another start with other physics."""
+    seed: int = 1_000_000
+    """Of the episodes; training and validation use smaller ones."""
+
+    def run(self) -> int:
+        """Measure and print."""
+        from robot_rl.bench import walk
+
+        print(walk.text(walk.walks(self.policy, self.engine, self.episodes, self.seed)))
+        return 0
+
+
 COMMANDS: dict[str, Any] = {
     'list': List,
     'train': Train,
@@ -401,5 +422,6 @@ COMMANDS: dict[str, Any] = {
     'bench curricula': BenchCurricula,
     'bench race': BenchRace,
     'bench latency': BenchLatency,
+    'bench walk': BenchWalk,
 }
 """Command to the dataclass of its options; a space separates a subcommand."""

@@ -70,7 +70,9 @@ def record(
         drawn = {index: _row(env.drawn, index) for index in names}
         for _ in range(task.max_episode_steps):
             action, setpoint = policy(env, observation)
-            told = task.act(action) if setpoint is None else setpoint
+            told = setpoint
+            if told is None:
+                told = task.act(action, env.measured, env.memory)
             transition = env.step(action, setpoint)
             true, error = transition.step, task.error(transition.step)
             for index in [index for index, end in ended.items() if not end]:

@@ -88,8 +88,15 @@ def _add_ground(mujoco: Any, spec: Any, terrain: Terrain | None) -> None:
         size=[*terrain.half_size, span, _DEEP],
         userdata=((heights - lowest) / span).ravel().tolist(),
     )
+    # Stiff, and by far the heavier part of the mixture: what sinks in is caught between the prisms
+    # that a height field consists of.
     spec.worldbody.add_geom(
-        name='ground', type=kinds.mjGEOM_HFIELD, hfieldname='ground', pos=[0.0, 0.0, lowest]
+        name='ground',
+        type=kinds.mjGEOM_HFIELD,
+        hfieldname='ground',
+        pos=[0.0, 0.0, lowest],
+        solref=[2.0 * LONGEST_STEP, 1.0],
+        solmix=100.0,
     )
 
 

@@ -49,7 +49,8 @@ class Functions:
         coordinates = (group['coordinates'] for group in chosen)
         parameters = self._sampler(num, self._generator, *coordinates) if self._sampler else {}
         asked = self._commands.signals(goals)
-        initial = self._task.initial_state(asked, num, self._generator, self._device)
+        given = {**parameters, **asked}
+        initial = self._task.initial_state(given, num, self._generator, self._device)
         return parameters, initial, goals
 
     def first(self, _num: int, signals: Group, goals: Group) -> tuple[Group, Group, Group, Group]:
@@ -95,7 +96,7 @@ class Functions:
         asked = self._commands.signals(drawn)
         asked |= self._perceive({**signals, **asked}, drawn)
         signals = {**signals, **asked}
-        step = Step(signals, acted, state['last_action'])
+        step = Step(signals, acted, state['last_action'], state['memory'])
         reward = task.rewards[0].weight * task.rewards[0].function(step)
         for term in task.rewards[1:]:
             reward = reward + term.weight * term.function(step)

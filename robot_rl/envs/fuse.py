@@ -168,13 +168,19 @@ def padded(columns: torch.Tensor) -> torch.Tensor:
 
 
 def write(target: Group, env_ids: torch.Tensor, source: Group) -> None:
-    """Write rows `source` to `env_ids` of the tensors of the same names."""
+    """Write rows `source` to `env_ids` of the tensors of the same names.
+
+    A group that does not lie in one piece gets new tensors: others may hold the old ones.
+    """
     if isinstance(target, Rows) and isinstance(source, Rows) and tuple(target) == tuple(source):
         whole = target.columns
         scatter(whole, _row_starts(len(whole), whole.stride(0)), env_ids, source.columns)
         return
     for name, value in source.items():
-        target[name][env_ids] = value
+        if isinstance(target, Rows):
+            target[name][env_ids] = value
+        else:
+            target[name] = target[name].index_copy(0, env_ids, value)
 
 
 def read(source: Group, env_ids: torch.Tensor) -> Group:

@@ -190,7 +190,8 @@ class VectorEnv:
             self._fixed,
             *self._losses,
         )
-        step = Step({**signals, **asked}, acted['action'], self._state['last_action'])
+        before = self._state
+        step = Step({**signals, **asked}, acted['action'], before['last_action'], before['memory'])
         self._state, self._measured = state, measured
         terminated = outcome['terminated'][:, 0]
         truncated = (self.episode_steps >= self.task.max_episode_steps) & ~terminated

@@ -19,6 +19,7 @@ import torch
 
 from robot_rl.envs.functions import observation_size
 from robot_rl.envs.vector import Observation, VectorEnv
+from robot_rl.learn.mirroring import Mirroring
 from robot_rl.spec.task import Task
 
 
@@ -122,6 +123,8 @@ class Ppo:
             schedule='fixed',
             device=str(env.device),
         )
+        if env.task.mirror:
+            self._ppo.symmetry = cast('Any', Mirroring(env.task.mirror))
 
     def iterate(self) -> dict[str, float]:
         """Collect one rollout, update once. Returns what there is to log."""

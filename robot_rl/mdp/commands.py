@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import math
 
 import torch
 
 from robot_rl.mdp.kinematics import Kinematics
-from robot_rl.mdp.observations import norm
+from robot_rl.mdp.observations import concat, norm
 
 State = Mapping[str, torch.Tensor]
 """What a source of commands must know of each environment, (num_envs, size) by name."""
@@ -154,3 +155,56 @@ class PoseGoal:
         """
         names = ('goal_pos_w', 'goal_quat_w', 'goal_joint_pos')
         return {name: state[name].clone() for name in names}
+
+
+class VelocityCommand:
+    """Velocities to walk at: forwards, sideways, and turning; a new one every `period_s`.
+
+    Each is drawn uniformly from its range, then slowed down along its direction where together
+    x and y would exceed an ellipse; the part `standing` of them is zero.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_lin_vel: tuple[float, float],
+        max_ang_vel: float,
+        standing: float,
+        period_s: float,
+        episode_length_s: float,
+        control_dt: float,
+    ) -> None:
+        """Up to +- `max_lin_vel` [m/s] along x and y and `max_ang_vel` [rad/s] about z."""
+        self._span = torch.tensor((*max_lin_vel, max_ang_vel))
+        self._standing, self._period, self._dt = standing, period_s, control_dt
+        self._pieces = math.ceil(episode_length_s / period_s - 1e-9)
+
+    def draw(
+        self, num: int, generator: torch.Generator, device: torch.device
+    ) -> dict[str, torch.Tensor]:
+        """All that will be asked in `num` episodes."""
+        u = torch.rand(num, 4 * self._pieces, generator=generator, device=device)
+        going = (u[:, 3::4] >= self._standing).float().repeat_interleave(3, 1)
+        drawn = 2.0 * u.reshape(num, self._pieces, 4)[:, :, 0:3] - 1.0
+        drawn[:, :, 0:2] /= drawn[:, :, 0:2].norm(dim=2, keepdim=True).clamp(min=1.0)
+        return {
+            'goal_time': torch.zeros_like(u[:, :1]),
+            'goal_velocities': going * (self._span.to(device) * drawn).flatten(1),
+        }
+
+    def step(self, state: State) -> dict[str, torch.Tensor]:
+        """What changes in `state` by one control period."""
+        return {'goal_time': state['goal_time'] + self._dt}
+
+    def signals(self, state: State) -> dict[str, torch.Tensor]:
+        """Linear [m/s] and angular velocity [rad/s] asked for, in the body frame."""
+        piece = ((state['goal_time'] + 0.5 * self._dt) / self._period).floor()
+        now = state['goal_velocities'][:, 0:3]
+        for index in range(1, self._pieces):
+            later = state['goal_velocities'][:, 3 * index : 3 * index + 3]
+            now = torch.where(piece >= index, later, now)
+        zero = torch.zeros_like(piece)
+        return {
+            'goal_lin_vel_b': concat((now[:, 0:2], zero)),
+            'goal_ang_vel_b': concat((zero, zero, now[:, 2:3])),
+        }

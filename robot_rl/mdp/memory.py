@@ -1,7 +1,7 @@
 """Memory: what a policy carries from one control period to the next, explicitly, as a flat vector.
 
-A `Memory` is a row of low-pass filters, integrals and histories with names. Filters say in a few
-numbers what a long history says in many: two filtered actions that bracket the rotors' time
+A `Memory` is a row of low-pass filters, integrals, histories and clocks with names. Filters say in
+a few numbers what a long history says in many: two filtered actions that bracket the rotors' time
 constant tell the speed of the rotors, and a body rate less its filtered self is the torque that
 acts.
 """
@@ -46,11 +46,23 @@ class Integral:
     """Each component stays within +- this, in the quantity's unit."""
 
 
+@dataclass(frozen=True)
+class Clock:
+    """A phase in [0, 1) that turns `frequency` [Hz] times a second while its quantity is 1.
+
+    Where the quantity is 0 the phase is 0 too.
+    """
+
+    quantity: str
+    frequency: float
+    size: int = 1
+
+
 class Memory:
     """A layout of filters and histories over quantities that the task computes each period."""
 
     def __init__(
-        self, parts: Mapping[str, LowPass | History | Integral], control_dt: float
+        self, parts: Mapping[str, LowPass | History | Integral | Clock], control_dt: float
     ) -> None:
         """Lay `parts` side by side in their order."""
         self._parts = dict(parts)
@@ -85,6 +97,9 @@ class Memory:
             elif isinstance(part, Integral):
                 grown = old + self._dt * part.gain * new
                 updated.append(grown.clamp(-part.limit, part.limit))
+            elif isinstance(part, Clock):
+                turned = old + self._dt * part.frequency
+                updated.append((turned - turned.floor()) * new)
             else:
                 updated.append(torch.lerp(new, old, self._decay[name]))
         return concat(updated)

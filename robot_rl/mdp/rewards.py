@@ -43,3 +43,9 @@ def action_l2(step: Step) -> torch.Tensor:
 def action_rate_l2(step: Step) -> torch.Tensor:
     """Squared norm of the change of the action."""
     return (step.action - step.last_action).square().sum(1)
+
+
+def tilt_l2(step: Step) -> torch.Tensor:
+    """Squared sine of the angle between body z and world z."""
+    matrix = rotation_matrix(step.signals['base_quat_w'])
+    return matrix[:, 6:8].square().sum(1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import math
 
 import torch
 
+from robot_rl.mdp.observations import rotation_matrix
 from robot_rl.mdp.rewards import goal_distance
 from robot_rl.spec.task import Step
 
@@ -18,3 +20,9 @@ def far_from_goal(limit: float) -> Callable[[Step], torch.Tensor]:
 def touched_ground(step: Step) -> torch.Tensor:
     """Centre of the base below 2 cm."""
     return step.signals['base_pos_w'][:, 2] < 0.02
+
+
+def tilted(limit: float) -> Callable[[Step], torch.Tensor]:
+    """Angle between body z and world z beyond `limit` [rad]."""
+    lowest = math.cos(limit)
+    return lambda step: rotation_matrix(step.signals['base_quat_w'])[:, 8] < lowest

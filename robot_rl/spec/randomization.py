@@ -1,7 +1,7 @@
 """Randomization: how a number is spread over environments and over time.
 
 Numbers are the robot's physical parameters, and the `EFFECTS` that every environment can have
-whatever the robot: late setpoints, lost messages, pushes.
+whatever the robot: late setpoints, lost messages, pushes, rough ground.
 """
 
 from __future__ import annotations
@@ -49,8 +49,15 @@ EFFECTS: Mapping[str, Effect] = {
         math.inf,
         ('interval',),
     ),
+    'roughness': Effect(
+        Parameter((0.0,), '1', 'of the ground that an episode starts on', positive=False),
+        0.0,
+        1.0,
+        ('reset',),
+    ),
 }
-"""By name. A push is an event, so it can only come at intervals."""
+"""By name. A push is an event, so it can only come at intervals; where an episode starts, a task
+with a terrain chooses by its roughness, from level ground at 0 to its hardest at 1."""
 
 
 @dataclass(frozen=True)

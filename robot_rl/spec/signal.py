@@ -5,7 +5,8 @@ REP-103 and REP-105; a suffix `_w` means the world (odom) frame, `_b` the body (
 Quaternions are wxyz and rotate from the body to the world.
 
 Those in the frame 'joint', 'beam' or 'link' have one component for each joint, lidar beam or link
-that may touch things: how many is for the robot to say (`Robot.signal`).
+that may touch things: how many is for the robot to say (`Robot.signal`). Those in the frame
+'point' have as many as a task looks at.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Signal:
     unit: str
     """SI unit, '1' for dimensionless."""
     frame: str
-    """Frame of the components: 'world', 'body', 'joint', 'beam', 'link' or 'none'"""
+    """Frame of the components: 'world', 'body', 'joint', 'beam', 'link', 'point' or 'none'"""
     low: float
     """Smallest plausible value of any component."""
     high: float
@@ -71,6 +72,9 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('scan', 1, 'm', 'beam', 1e3, 'lidar ranges, counter-clockwise'),
         _signal('contact', 1, '1', 'none', 2.0, 'touches what it must not: 1, else 0', True),
         _signal('touch', 1, '1', 'link', 2.0, 'feet or wheels on something: 1, else 0', True),
+        _signal('foot_height', 1, 'm', 'link', 10.0, 'soles of the feet over the ground', True),
+        _signal('base_height', 1, 'm', 'none', 10.0, 'base_link over the ground', True),
+        _signal('ground', 1, 'm', 'point', 10.0, 'ground about the robot below base_link', True),
         _signal('rotor_speed', 1, 'rad/s', 'joint', 1e4, 'rotor speeds in joint order', True),
         _signal('steering_angle', 1, 'rad', 'none', 2.0, 'of the front wheels, to the left', True),
         _signal('track_start', 4, '1', 'none', 1e3, 'x, y [m], heading [rad], speed [m/s]', True),
@@ -86,7 +90,8 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('external_torque_b', 3, 'N m', 'body', 1e3, 'disturbing torque', True),
     ]
 )
-"""Every signal the project knows, by name; one component stands for all joints, beams or links."""
+"""Every signal the project knows, by name; one component stands for all joints, beams, links or
+points."""
 
 
 def signal(name: str) -> Signal:

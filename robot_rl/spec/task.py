@@ -6,7 +6,7 @@ torch but this module does not import it: a robot reads only the contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ class Step:
     """(num_envs, action_size) action of this period."""
     last_action: Tensor
     """(num_envs, action_size) action of the period before."""
+    memory: Tensor = None
+    """(num_envs, memory_size) what the policy carried into this period: its clock, say."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Task:
     commands: Any
     """A source of commands, see mdp/commands.py."""
     initial_state: Callable[..., dict[str, Tensor]]
-    """(commands, num, generator, device) -> true signals to start an episode from."""
+    """(commands and randomized parameters, num, generator, device) -> true signals to start an
+    episode from."""
     rewards: tuple[Reward, ...]
     terminations: tuple[Termination, ...]
     error: Callable[[Step], Tensor]
@@ -92,6 +95,11 @@ class Task:
     of a world that no engine knows of."""
     terrain: Terrain | None = None
     """The ground; a plane where there is none."""
+    mirror: Mapping[str, tuple[Sequence[int], Sequence[float]]] = field(
+        default_factory=dict[str, tuple[Sequence[int], Sequence[float]]]
+    )
+    """Of the observations 'actor' and 'critic' and of the 'action': where each component of the
+    mirror image comes from, and its sign. Empty where left and right differ."""
     training: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of the learner that differ from its defaults."""
     world: Callable[[Mapping[str, Any]], World] | None = None
