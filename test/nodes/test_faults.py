@@ -12,7 +12,7 @@ from robot_rl.spec import registry
 
 pytestmark = pytest.mark.ros
 
-ENGINES = {'race-racecar': 'analytic', 'reach-panda': 'mujoco'}
+ENGINES = {'race-racecar': 'analytic', 'reach-panda': 'mujoco', 'walk-go2': 'mujoco'}
 """Task to the engine that plays its robot."""
 
 
@@ -62,7 +62,13 @@ def start(nodes, make_peer, creeping_policy, text):
 
 @pytest.mark.parametrize(
     ('task', 'topic'),
-    [('race-racecar', 'scan'), ('race-racecar', 'odom'), ('reach-panda', 'joint_states')],
+    [
+        ('race-racecar', 'scan'),
+        ('race-racecar', 'odom'),
+        ('reach-panda', 'joint_states'),
+        ('walk-go2', 'imu'),
+        ('walk-go2', 'joint_states'),
+    ],
 )
 def test_a_topic_that_falls_silent(nodes, start, task, topic):
     peer = start(task)
@@ -74,7 +80,12 @@ def test_a_topic_that_falls_silent(nodes, start, task, topic):
 
 
 @pytest.mark.parametrize(
-    ('task', 'name'), [('race-racecar', 'base_lin_vel_b'), ('reach-panda', 'joint_pos')]
+    ('task', 'name'),
+    [
+        ('race-racecar', 'base_lin_vel_b'),
+        ('reach-panda', 'joint_pos'),
+        ('walk-go2', 'base_ang_vel_b'),
+    ],
 )
 def test_a_signal_that_is_not_a_number(nodes, start, task, name):
     peer = start(task)
@@ -86,10 +97,13 @@ def test_a_signal_that_is_not_a_number(nodes, start, task, name):
 
 @pytest.mark.parametrize('task', ENGINES)
 def test_a_driver_that_is_killed(nodes, make_peer, creeping_policy, text, task):
+    from robot_rl.nodes.description import parameter_file
+
     robot = registry.task(task).robot
     peer = make_peer(robot=robot.name)  # only listens here
     peer.task, peer.silent = task, {topic.name for topic in robot.topics if topic.rate_hz}
-    sim = nodes.start('sim_node', robot=robot.name, engine=ENGINES[task], task=task)
+    own = ('--params-file', str(parameter_file(robot)))
+    sim = nodes.start('sim_node', *own, robot=robot.name, engine=ENGINES[task], task=task)
     drive(nodes, peer, creeping_policy(task), text)
     since, stalled = time.time(), peer.stalled_s
     sim.send_signal(signal.SIGKILL)
