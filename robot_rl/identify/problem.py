@@ -31,6 +31,9 @@ START_PRIOR = 100.0
 """Deviation of the start in such steps: all but free."""
 FALLBACK_NOISE = 1e-3
 """Noise of a signal without a declared one, as a part of how far the signal spreads."""
+LEAST_NOISE = 1e-4
+"""The same for the least that any signal is believed to be off: beyond that, derivatives in single
+precision would pass rounding off as knowledge."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,13 @@ class Problem:
         self.unknowns, self.windows, self._simulator = unknowns, windows, simulator
         self.names = simulator.names
         sensors = [robot.sensor(name) for name in self.names]
+        spreads = [max(float(windows.values[name].std()), 1e-6) for name in self.names]
+        self.least_noise = LEAST_NOISE * np.array(spreads)
+        """(signals,) [SI]"""
         self.noise = np.array(
             [
-                sensor.noise_std if sensor and sensor.noise_std > 0.0 else _fallback(windows, name)
-                for name, sensor in zip(self.names, sensors, strict=True)
+                sensor.noise_std if sensor and sensor.noise_std > 0.0 else FALLBACK_NOISE * spread
+                for sensor, spread in zip(sensors, spreads, strict=True)
             ]
         )
         """(signals,) white noise of each signal [SI]."""
@@ -201,7 +207,3 @@ def _products(residual: Array, left: Array, right: Array) -> list[Array]:
         (turned @ column)[..., 0],
         (own @ column)[..., 0],
     ]
-
-
-def _fallback(windows: Windows, name: str) -> float:
-    return FALLBACK_NOISE * max(float(windows.values[name].std()), 1e-6)

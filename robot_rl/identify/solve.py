@@ -200,4 +200,5 @@ def _scatter(problem: Problem, misfit: Array) -> tuple[Array, NDArray[np.bool_]]
     kept = np.all(each <= ODD * np.median(each, axis=0), axis=1)
     # Each window spent some of its measurements on its own start.
     free = 1.0 - problem.components.sum() * kept.sum() / numbers[kept].sum()
-    return np.sqrt(misfit[kept].sum(0) / (numbers[kept].sum(0) * free)), kept
+    noise = np.sqrt(misfit[kept].sum(0) / (numbers[kept].sum(0) * free))
+    return np.maximum(noise, problem.least_noise), kept

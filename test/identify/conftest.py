@@ -13,8 +13,8 @@ from robot_rl.spec import registry
 
 EPOCH_S = 1_900_000_000.0
 """[s] when the recorded flights took off."""
-DT, EVERY = 0.002, 5
-"""[s] physics step, and steps between two samples of the sensors and two setpoints."""
+DT = 0.002
+"""[s] physics step."""
 
 
 def hidden_robot(hidden, name='crazyflie'):
@@ -71,43 +71,38 @@ class Writer:
 
 def record_flight(
     path: Path,
-    hidden,
+    robot,
     drive: Callable[[float, dict], np.ndarray],
     *,
+    level='motors',
     seconds=30.0,
     seed=0,
     late=2,
-    noise=True,
     lost: Callable[[float], bool] = lambda _time: False,
     sent=True,
 ):
-    """Record a flight of a Crazyflie with `hidden` parameters under `drive(time, measured)`.
+    """Record a flight of `robot` under `drive(time, measured)`.
 
-    Its sensors sample at every physics step, so that their delay is not in steps of 10 ms.
-
+    Its sensors sample at every physics step, so that their delay is not in steps of the topic's.
     `late` is the number of physics steps that a setpoint is on its way; samples at a time that is
     `lost` are not recorded, nor any setpoint unless `sent`; stamps are up to 0.2 ms off.
     """
     from robot_rl.nodes.simulated_robot import SimulatedRobot
 
-    robot = hidden_robot(hidden)
     simulated = SimulatedRobot(
-        robot, 'motors', 'analytic', dt=DT, sensor_dt=DT, seed=seed, noise=noise,
-        randomize=False,
-    )  # fmt: skip
-    level = {'base_pos_w': (0.0, 0.0, 1.0), 'base_quat_w': (1.0, 0.0, 0.0, 0.0)}
-    rest = {'base_lin_vel_b': (0.0,) * 3, 'base_ang_vel_b': (0.0,) * 3}
-    rotors = {'rotor_speed': robot.setpoint('motors').neutral}
-    simulated.reset({**level, **rest, **rotors})
+        robot, level, 'analytic', dt=DT, sensor_dt=DT, seed=seed, noise=True, randomize=False
+    )
+    simulated.reset(robot.rest)
     jitter = np.random.default_rng(seed)
-    writer = Writer(path, robot, 'motors')
-    waiting = [robot.setpoint('motors').neutral] * (late + 1)
-    setpoint = np.array(waiting[0])
+    writer = Writer(path, robot, level)
+    every = round(1.0 / writer.topic.rate_hz / DT)
+    setpoint = np.array(robot.setpoint(level).neutral)
+    waiting = [setpoint] * (late + 1)
     for step in range(round(seconds / DT)):
         time = step * DT
         measured = simulated.measured()
-        if step % EVERY == 0:
-            stamp = time + jitter.uniform(-2e-4, 2e-4) * noise
+        if step % every == 0:
+            stamp = time + jitter.uniform(-2e-4, 2e-4)
             if not lost(time):
                 writer.signals(stamp, measured)
             setpoint = np.array(drive(time, measured), dtype=np.float64)
@@ -117,6 +112,12 @@ def record_flight(
         simulated.step(waiting[0], 0.0)
     writer.recording.close()
     return path
+
+
+@pytest.fixture(scope='session')
+def hide():
+    """See `hidden_robot`."""
+    return hidden_robot
 
 
 @pytest.fixture(scope='session')

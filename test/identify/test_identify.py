@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ HIDDEN = {
 
 
 @pytest.fixture(scope='module')
-def recording(tmp_path_factory, fly, policy_drive):
+def recording(tmp_path_factory, fly, hide, policy_drive):
     """A lively flight of 29 s with a gap of 0.6 s, then rotors off and 1 m down to the ground."""
     path = tmp_path_factory.mktemp('flight') / 'lively.mcap'
     fast = policy_drive(lissajous((0.0, 0.0, 1.0), (0.8, 0.5, 0.4), (3, 2, 4), 1.8))
@@ -44,7 +46,9 @@ def recording(tmp_path_factory, fly, policy_drive):
     def drive(time, measured):
         return fast(time, measured) if time < LANDING_S else np.zeros(4)
 
-    return fly(path, HIDDEN, drive, seconds=END_S, seed=1, lost=lambda time: 9.0 < time < 9.6)
+    return fly(
+        path, hide(HIDDEN), drive, seconds=END_S, seed=1, lost=lambda time: 9.0 < time < 9.6
+    )
 
 
 @pytest.fixture(scope='module')
@@ -150,13 +154,13 @@ def test_nothing_is_overwritten(recording, tmp_path):
 
 
 @pytest.fixture
-def short(tmp_path, fly, policy_drive):
+def short(tmp_path, fly, hide, policy_drive):
     """Record `seconds` of a flight that does what it is told; keywords as for `fly`."""
 
     def record(seconds, drive=None, **options):
         path = tmp_path / 'short.mcap'
         curve = lissajous((0.0, 0.0, 1.0), (0.8, 0.5, 0.0), (3, 2, 4), 1.5)
-        return fly(path, {}, drive or policy_drive(curve), seconds=seconds, **options)
+        return fly(path, hide({}), drive or policy_drive(curve), seconds=seconds, **options)
 
     return record
 
@@ -196,3 +200,34 @@ def test_a_recording_without_state_names_what_is_there(short, tmp_path):
 def test_what_is_given_must_fit(known, error, said, tmp_path):
     with pytest.raises(error, match=said):
         identify(tmp_path / 'x.mcap', 'crazyflie', known=known, out=tmp_path / 'x.yaml')
+
+
+def test_another_robot_takes_no_other_code(tmp_path, fly, hide):
+    """A car: other signals stay hidden, another setpoint, and limits that it never reaches."""
+    hidden = {
+        'friction': [0.8],
+        'steering_time_constant': [0.06],
+        'steering_offset': [0.015],
+        'speed_time_constant': [0.12],
+    }
+    car = hide(hidden, 'racecar')
+    topics = tuple(topic for topic in car.topics if 'base_pos_w' in topic.signals)
+    drive = replace(car.setpoint('drive'), message=car.setpoint('drive').fallback)
+    car = replace(car, topics=topics, setpoints={'drive': drive})
+
+    def weave(time, _measured):
+        speed = 3.0 + 1.5 * np.sin(1.1 * time) + np.sin(2.7 * time)
+        return speed, 0.16 * np.sin(2.1 * time) + 0.1 * np.sin(5.3 * time)
+
+    path = fly(tmp_path / 'car.mcap', car, weave, level='drive', seconds=16.0)
+    result = identify(path, 'racecar', out=tmp_path / 'car.yaml')
+    for name, truth in hidden.items():
+        finding = result.findings.parameters[name]
+        assert finding.told.all(), name
+        assert abs(finding.estimate[0] - truth[0]) < 1.5 * finding.half[0], name
+        assert finding.half[0] < 0.1 * 1.96 * finding.believed_std[0], name
+    assert ['mass', 'inertia'] in [list(group) for group in result.findings.together]
+    assert set(result.findings.untold) == {'acceleration_limit', 'braking_limit'}
+    proposed = {i.parameter: i for i in load_randomization(result.robot, result.proposal)}
+    assert proposed['friction'].curriculum
+    assert 'action_delay' in proposed

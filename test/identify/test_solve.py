@@ -33,7 +33,7 @@ class Linear:
         own = rng.normal(size=(WINDOWS, OWN))
         self.measured = self.left @ self.truth + np.einsum('wnl,wl->wn', self.right, own)
         self.measured += noise * rng.normal(size=self.measured.shape)
-        self.size, self.noise = SHARED, np.array([noise])
+        self.size, self.least_noise = SHARED, np.array([0.0])
         self.components, self.samples = np.array([OWN]), np.full((WINDOWS, 1), SAMPLES // OWN)
         self.windows = SimpleNamespace(num=WINDOWS)
 
