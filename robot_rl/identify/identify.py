@@ -120,6 +120,7 @@ def _write(result: Identification, problem: Problem, spreads: Sequence) -> None:
         result.windows,
         problem.predicted(solution.shared, solution.start),
         problem.predicted(*nothing),
+        solution.kept,
         result.findings,
     )
     heading = f'Proposed by robot_rl identify: 95 % intervals of one flight, {origin}.'

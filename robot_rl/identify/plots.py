@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 SHOWN = 10
 """Windows in the picture: the liveliest ones in a row."""
 COLUMNS = 4
-RECORDED, FITTED, DECLARED, UNTOLD = '#8a8f98', '#0b6bcb', '#d9822b', '#b3261e'
+RECORDED, FITTED, BEFORE, UNTOLD = '#8a8f98', '#0b6bcb', '#d9822b', '#b3261e'
 
 
 def picture(
@@ -30,10 +30,11 @@ def picture(
     robot: Robot,
     windows: Windows,
     fitted: Mapping[str, Array],
-    declared: Mapping[str, Array],
+    before: Mapping[str, Array],
+    kept: NDArray[np.bool_],
     found: Findings,
 ) -> None:
-    """Write a PNG; `fitted` and `declared` map a signal to predicted samples (w, s, size).
+    """Write a PNG; `fitted` and `before` map a signal to predicted samples (w, s, size).
 
     Raises MissingPackageError without matplotlib, RunFolderError when the disk refuses.
     """
@@ -51,7 +52,7 @@ def picture(
         parts: Any = figure.subfigures(2, 1, height_ratios=(1.6 * rows, lower))
         above, below = parts
         above.suptitle(title, fontsize=10.0, fontweight='bold')
-        _signals(above, rows, robot, windows, fitted, declared)
+        _signals(above, rows, robot, windows, (before, fitted), kept)
         _intervals(below.subplots(), robot, found)
         buffer = io.BytesIO()
         figure.savefig(buffer, format='png')
@@ -63,41 +64,38 @@ def _signals(
     rows: int,
     robot: Robot,
     windows: Windows,
-    fitted: Mapping[str, Array],
-    declared: Mapping[str, Array],
+    sources: tuple[Mapping[str, Array], Mapping[str, Array]],
+    kept: NDArray[np.bool_],
 ) -> None:
     axes = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True)
     chosen, row = _liveliest(windows), 0
     for name, values in windows.values.items():
+        before, found = (source[name] for source in sources)
         for component in range(values.shape[-1]):
             axis = axes[row + component // COLUMNS][component % COLUMNS]
-            axis.set_title(
-                f'{name} {component} [{robot.signal(name).unit}]', fontsize=8.0, loc='left'
-            )
+            unit = robot.signal(name).unit
+            axis.set_title(f'{name} {component} [{unit}]', fontsize=8.0, loc='left')
             for index in chosen:
                 counts = windows.counts[name][index]
                 time = windows.start[index] + windows.times[name][index][counts]
-                for source, look in (
-                    (
-                        values,
-                        {'color': RECORDED, 'marker': '.', 'markersize': 2.0, 'linewidth': 0.0},
-                    ),
-                    (declared[name], {'color': DECLARED, 'linewidth': 0.8}),
-                    (fitted[name], {'color': FITTED, 'linewidth': 1.1}),
-                ):
-                    axis.plot(time, source[index][counts, component], **look)
-            recorded = values[chosen][windows.counts[name][chosen]][:, component]
-            room = 0.15 * max(float(np.ptp(recorded)), 1e-6)
-            axis.set_ylim(recorded.min() - room, recorded.max() + room)
+                measured, middle, fit = (
+                    part[index][counts, component] for part in (values, before, found)
+                )
+                axis.plot(time, measured, '.', color=RECORDED, markersize=2.0)
+                axis.plot(time, middle, color=BEFORE, linewidth=0.8)
+                axis.plot(time, fit, color=FITTED if kept[index] else UNTOLD, linewidth=1.1)
+            shown = values[chosen][windows.counts[name][chosen]][:, component]
+            room = 0.15 * max(float(np.ptp(shown)), 1e-6)
+            axis.set_ylim(shown.min() - room, shown.max() + room)
             axis.grid(visible=True, linewidth=0.4)
         row += -(-values.shape[-1] // COLUMNS)
     for axis in figure.axes:
         axis.set_visible(bool(axis.lines))
-    axes[0][0].legend(
-        [*axes[0][0].lines[:3]], ['recorded', 'predicted, as declared', 'predicted, as found'],
-        fontsize=7.0, loc='best',
-    )  # fmt: skip
-    figure.supxlabel('time [s]', fontsize=8.0)
+    figure.supxlabel(
+        'time [s]; dots: recorded; orange: predicted with the middle of the old ranges; blue: '
+        'with what was found, red in windows left out',
+        fontsize=8.0,
+    )
 
 
 def _liveliest(windows: Windows) -> NDArray[np.intp]:
