@@ -35,43 +35,71 @@ HIDDEN = {
     'external_force_w': [0.011, -0.006, 0.008],
     'external_torque_b': [1.5e-5, -2e-5, 1e-5],
 }
+WEIGHED = {'mass': HIDDEN['mass']}
 
 
 @pytest.fixture(scope='module')
-def recording(tmp_path_factory, fly, hide, policy_drive):
-    """A lively flight of 29 s with a gap of 0.6 s, then rotors off and 1 m down to the ground."""
-    path = tmp_path_factory.mktemp('flight') / 'lively.mcap'
+def record(tmp_path_factory, fly, hide, policy_drive):
+    """(noise seed) -> a lively flight of 29 s with a gap, then rotors off and 1 m down."""
     fast = policy_drive(lissajous((0.0, 0.0, 1.0), (0.8, 0.5, 0.4), (3, 2, 4), 1.8))
 
     def drive(time, measured):
         return fast(time, measured) if time < LANDING_S else np.zeros(4)
 
-    return fly(
-        path, hide(HIDDEN), drive, seconds=END_S, seed=1, lost=lambda time: 9.0 < time < 9.6
-    )
+    def of(seed):
+        path = tmp_path_factory.mktemp('flight') / 'lively.mcap'
+        gap = (9.0, 9.6)
+        return fly(
+            path,
+            hide(HIDDEN),
+            drive,
+            seconds=END_S,
+            seed=seed,
+            lost=lambda time: gap[0] < time < gap[1],
+        )
+
+    return of
+
+
+@pytest.fixture(scope='module')
+def recording(record):
+    """One such flight."""
+    return record(1)
 
 
 @pytest.fixture(scope='module')
 def weighed(recording, tmp_path_factory):
     """What the flight says about a robot that was put on a scale."""
     out = tmp_path_factory.mktemp('weighed') / 'proposed.yaml'
-    return identify(recording, 'crazyflie', known={'mass': HIDDEN['mass']}, out=out)
+    return identify(recording, 'crazyflie', known=WEIGHED, out=out)
+
+
+def misses(weighed):
+    """By how many half-widths of its interval each estimate misses the truth."""
+    return np.concatenate(
+        [
+            np.abs(finding.estimate - HIDDEN[name]) / finding.half
+            for name, finding in weighed.findings.parameters.items()
+        ]
+    )
 
 
 def test_hidden_parameters_are_recovered(weighed):
-    """Holds for this noise seed, 1, which was chosen because all 18 intervals hold there.
-
-    With seed 0, 5 of 18 miss, by up to 1.3 half-widths: this is no test of coverage.
-    docs/identify.md counts that over flights.
-    """
-    off = {
-        name: (finding.estimate - HIDDEN[name]) / finding.half
-        for name, finding in weighed.findings.parameters.items()
-    }
-    assert np.abs(np.concatenate(list(off.values()))).max() < 1.0, off
+    assert misses(weighed).max() < 2.0
     assert all(finding.told.all() for finding in weighed.findings.parameters.values())
     assert not weighed.findings.together
     assert not weighed.findings.untold
+
+
+def test_intervals_hold_the_truth_in_most_flights(record, weighed, tmp_path):
+    """95 % are promised, and a few flights do not count them: docs/identify.md does."""
+    off = [misses(weighed)]
+    for seed in (0, 2):
+        out = tmp_path / f'{seed}.yaml'
+        off.append(misses(identify(record(seed), 'crazyflie', known=WEIGHED, out=out)))
+    off = np.concatenate(off)
+    assert np.mean(off < 1.0) > 0.85, off
+    assert off.max() < 2.0, off
 
 
 def test_intervals_are_tight(weighed):
