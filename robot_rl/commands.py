@@ -198,8 +198,8 @@ class Run:
 
     policy: Positional[Path]
     """The .onnx file."""
-    engine: str = 'analytic'
-    """Engine of the simulated robot; '' if a real one is there."""
+    engine: str | None = None
+    """Engine of the simulated robot, by default the fastest that can; '' for a real one."""
     goal: str = 'default'
     """default (see launch/params), hover, figure_eight or lissajous; '' if somebody else sends
     the goal."""

@@ -40,6 +40,11 @@ class Process:
     """Whether the others are stopped when it ends."""
 
 
+def default_engine(robot: Robot) -> str:
+    """The fastest engine that can simulate `robot`."""
+    return 'analytic' if robot.model else 'mujoco'
+
+
 def parameter_file(robot: Robot) -> Path | None:
     """Parameters of all nodes of one robot: launch/params/<robot>.yaml.
 

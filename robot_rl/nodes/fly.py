@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from robot_rl.deploy.policy import contract_in
 from robot_rl.errors import FlightError
 from robot_rl.nodes.dds import confined, random_domain
-from robot_rl.nodes.description import GROUND_TRUTH, Value, parameter_file, processes
+from robot_rl.nodes.description import (
+    GROUND_TRUTH,
+    Value,
+    default_engine,
+    parameter_file,
+    processes,
+)
 from robot_rl.nodes.group import Group
 from robot_rl.nodes.recording import SETPOINT, tracks
 from robot_rl.nodes.run import require_rclpy, wait_for
@@ -80,7 +86,7 @@ class FlightResult:
 def fly(
     policy: Path,
     *,
-    engine: str = 'analytic',
+    engine: str = '',
     goal: str = 'hover',
     duration_s: float = 10.0,
     out: Path,
@@ -93,7 +99,7 @@ def fly(
 
     Args:
         policy: the .onnx file.
-        engine: engine of the simulated robot.
+        engine: engine of the simulated robot; by default the fastest that can.
         goal: see nodes.description.GOALS.
         duration_s: [s] from the activation of the policy.
         out: new folder for the recording, logs and parameters.
@@ -109,6 +115,7 @@ def fly(
     require_rclpy()
     contract = contract_in(policy_file.read(policy))
     robot = registry.robot(contract.robot)
+    engine = engine or default_engine(robot)
     record, report = out / f'{goal}-{engine}.mcap', out / 'policy_node.json'
     report.unlink(missing_ok=True)
     described = processes(

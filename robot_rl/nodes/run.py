@@ -11,7 +11,7 @@ from types import FrameType
 from robot_rl.deploy.policy import contract_in
 from robot_rl.errors import FlightError, MissingPackageError
 from robot_rl.nodes.dds import confined, random_domain
-from robot_rl.nodes.description import parameter_file, processes
+from robot_rl.nodes.description import default_engine, parameter_file, processes
 from robot_rl.nodes.group import Group
 from robot_rl.spec import policy_file, registry
 
@@ -30,7 +30,7 @@ def run(
     policy: Path,
     *,
     robot_name: str = '',
-    engine: str = 'analytic',
+    engine: str | None = None,
     goal: str = 'default',
     record: Path | None = None,
     domain: int | None = None,
@@ -42,7 +42,7 @@ def run(
     Args:
         policy: the .onnx file.
         robot_name: robot; '' for the one the policy was trained for.
-        engine: engine of the simulated robot; '' for a real one.
+        engine: engine of the simulated robot, None for the fastest that can; '' for a real one.
         goal: see nodes.description.GOALS; '' if somebody else sends it.
         record: a new .mcap file.
         domain: ROS_DOMAIN_ID; a random one keeps the run to itself.
@@ -58,6 +58,8 @@ def run(
     require_rclpy()
     contract = contract_in(policy_file.read(policy))
     robot = registry.robot(robot_name or contract.robot)
+    if engine is None:
+        engine = default_engine(robot)
     described = processes(
         robot,
         policy.resolve(),
