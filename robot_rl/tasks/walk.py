@@ -33,7 +33,7 @@ SPAWN = 0.5  # [m] off the middle of a tile along x and y
 AHEAD, ASIDE = (-0.5, -0.25, 0.0, 0.25, 0.5), (-0.25, 0.0, 0.25)  # [m] where the critic looks
 SIDES = (1, 0, 3, 2)  # legs with left and right exchanged
 WALKING = 0.1  # [m/s, rad/s] slower commands mean to stand
-PUSHED = 0.3  # [m/s] faster than this, standing feet would trip the body
+PUSHED = 0.25  # [m/s] faster than this, standing feet would trip the body
 SIGNALS = (
     'base_quat_w',
     'base_ang_vel_b',
@@ -43,7 +43,7 @@ SIGNALS = (
     'goal_ang_vel_b',
 )
 TRAINING = {
-    'iterations': 3500,
+    'iterations': 2800,
     'learning_rate': 1e-3,
     'final_learning_rate': 2e-4,
     'num_envs': 384,
@@ -61,7 +61,7 @@ MEMORY = Memory(
         'clock': Clock('walking', STEP_RATE),
         'actions': History('action', 15, 2),
         'posture': History('posture', 12, 1),
-        'odometry': LowPass('odometry', 3, 0.15),
+        'odometry': LowPass('odometry', 3, 0.08),
     },
     CONTROL_DT,
 )
@@ -147,7 +147,7 @@ def remember(
     return MEMORY.update(
         memory,
         {
-            'walking': walking(signals, MEMORY(memory, 'odometry')),
+            'walking': walking(signals, trot.odometry(signals, MEMORY(memory, 'clock'))),
             'action': action.clamp(-1.0, 1.0),
             'posture': signals['joint_pos']
             - torch.tensor(robot.rest['joint_pos'], device=memory.device),
