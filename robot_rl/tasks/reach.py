@@ -40,12 +40,12 @@ SPREAD = (1.2, 0.7, 0.6, 0.7, 0.8, 0.8, 1.5)  # [rad]
 LOW = (0.25, 0.15)  # [m] x and z of the tool
 SIGNALS = ('joint_pos', 'joint_vel', 'goal_pos_w', 'goal_quat_w')
 TRAINING = {
-    'iterations': 800,
+    'iterations': 720,
     'num_envs': 1024,
     'num_steps': 24,
     'epochs': 4,
     'minibatches': 6,
-    'gamma': 0.97,
+    'gamma': 0.985,
     'learning_rate': 1e-3,
     'final_learning_rate': 1e-4,
     'hidden': (256, 256),
@@ -110,6 +110,7 @@ class Reach:
         tip = self.kinematics(joints)
         way, turn = pose_error(tip, signals['goal_pos_w'], signals['goal_quat_w'])
         matrix = observations.rotation_matrix(tip.quat)
+        goal = observations.rotation_matrix(signals['goal_quat_w'])
         near = observations.saturate_norm(way, 0.1)
         slight = observations.saturate_norm(turn, 0.2)
         return observations.concat(
@@ -119,7 +120,8 @@ class Reach:
                 5.0 * (self.held(signals, memory) - joints),
                 self.memory(memory, 'speed'),
                 2.0 * signals['goal_pos_w'],
-                observations.rotation_matrix(signals['goal_quat_w']),
+                goal,
+                *(observations.rotate_inverse(matrix, goal[:, i::3]) for i in range(3)),
                 2.0 * observations.rotate_inverse(matrix, way),
                 2.0 * observations.rotate_inverse(matrix, turn),
                 10.0 * observations.rotate_inverse(matrix, near),
@@ -247,7 +249,7 @@ def task(robot: Robot) -> Task:
         initial_state=partial(initial_state, goals, fingers),
         rewards=(
             Reward('closeness', reach.closeness, 3.0),
-            Reward('distance', reach.distance, -2.0),
+            Reward('distance', reach.distance, -1.0),
             Reward('detour', reach.detour, -1.0),
             Reward('alive', rewards.alive, 4.0),
             Reward('speed', reach.speed, -0.05),
