@@ -19,7 +19,7 @@ from robot_rl.envs.rollout import Policy
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
 from robot_rl.learn.train import TEST_SEED
-from robot_rl.spec.task import Signals
+from robot_rl.mdp import gait
 
 SETTLE_S = 1.0
 """[s] after a new command."""
@@ -77,19 +77,13 @@ def measure(env: VectorEnv, policy: Policy, seed: int) -> Walks:
             up &= ~transition.terminated
             settled = up * (since > SETTLE_S)
             counted, steps = counted + settled, steps + up
-            lin, ang = _errors(signals)
-            power = (signals['joint_effort'] * signals['joint_vel']).clamp(min=0.0).sum(1)
+            lin, ang = gait.lin_vel_error(signals), gait.ang_vel_error(signals)
+            power = gait.power(transition.step)
             rough = signals['ground'].std(1)
             sums += torch.stack((settled * lin, settled * ang, up * power, up * rough))
     lin, ang = sums[:2] / counted
     power, rough = sums[2:] / steps.clamp(min=1.0)
     return Walks(~up, lin, ang, power, rough)
-
-
-def _errors(signals: Signals) -> tuple[torch.Tensor, torch.Tensor]:
-    linear = (signals['base_lin_vel_b'] - signals['goal_lin_vel_b'])[:, 0:2]
-    turn = (signals['base_ang_vel_b'] - signals['goal_ang_vel_b'])[:, 2]
-    return linear.square().sum(1).sqrt(), turn.abs()
 
 
 def text(walked: Walks) -> str:

@@ -8,9 +8,19 @@ import torch
 
 from robot_rl.mdp.legs import Legs, moved
 from robot_rl.mdp.observations import norm
-from robot_rl.spec.task import Step
+from robot_rl.spec.task import Signals, Step
 
 Term = Callable[[Step], torch.Tensor]
+
+
+def lin_vel_error(signals: Signals) -> torch.Tensor:
+    """Error (n,) [m/s] of the horizontal velocity asked for, in the body frame."""
+    return norm((signals['base_lin_vel_b'] - signals['goal_lin_vel_b'])[:, 0:2])
+
+
+def ang_vel_error(signals: Signals) -> torch.Tensor:
+    """Error (n,) [rad/s] of the rate of turn asked for."""
+    return (signals['base_ang_vel_b'] - signals['goal_ang_vel_b'])[:, 2].abs()
 
 
 def track_lin_vel_exp(width: float) -> Term:
@@ -18,22 +28,12 @@ def track_lin_vel_exp(width: float) -> Term:
 
     Not of the square: that has no slope where the robot does not follow yet, and none at the end.
     """
-
-    def term(step: Step) -> torch.Tensor:
-        error = step.signals['base_lin_vel_b'] - step.signals['goal_lin_vel_b']
-        return (-norm(error[:, 0:2]) / width).exp()
-
-    return term
+    return lambda step: (-lin_vel_error(step.signals) / width).exp()
 
 
 def track_ang_vel_exp(width: float) -> Term:
     """exp(-error / width) of the rate of turn asked for [rad/s]."""
-
-    def term(step: Step) -> torch.Tensor:
-        error = step.signals['base_ang_vel_b'] - step.signals['goal_ang_vel_b']
-        return (-error[:, 2].abs() / width).exp()
-
-    return term
+    return lambda step: (-ang_vel_error(step.signals) / width).exp()
 
 
 def velocity_error(turn_radius: float) -> Term:
@@ -41,14 +41,9 @@ def velocity_error(turn_radius: float) -> Term:
 
     The larger of the two, so that one below its limit cannot make up for the other.
     """
-
-    def term(step: Step) -> torch.Tensor:
-        signals = step.signals
-        linear = signals['base_lin_vel_b'] - signals['goal_lin_vel_b']
-        turn = signals['base_ang_vel_b'] - signals['goal_ang_vel_b']
-        return torch.maximum(norm(linear[:, 0:2]), turn_radius * turn[:, 2].abs())
-
-    return term
+    return lambda step: torch.maximum(
+        lin_vel_error(step.signals), turn_radius * ang_vel_error(step.signals)
+    )
 
 
 def bounce_l2(step: Step) -> torch.Tensor:

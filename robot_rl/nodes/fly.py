@@ -86,7 +86,7 @@ class FlightResult:
 def fly(
     policy: Path,
     *,
-    engine: str = '',
+    engine: str | None = None,
     goal: str = 'hover',
     duration_s: float = 10.0,
     out: Path,
@@ -99,7 +99,7 @@ def fly(
 
     Args:
         policy: the .onnx file.
-        engine: engine of the simulated robot; by default the fastest that can.
+        engine: engine of the simulated robot; None for the fastest that can.
         goal: see nodes.description.GOALS.
         duration_s: [s] from the activation of the policy.
         out: new folder for the recording, logs and parameters.
@@ -115,7 +115,8 @@ def fly(
     require_rclpy()
     contract = contract_in(policy_file.read(policy))
     robot = registry.robot(contract.robot)
-    engine = engine or default_engine(robot)
+    if engine is None:
+        engine = default_engine(robot)
     record, report = out / f'{goal}-{engine}.mcap', out / 'policy_node.json'
     report.unlink(missing_ok=True)
     described = processes(
