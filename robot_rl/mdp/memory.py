@@ -48,9 +48,9 @@ class Integral:
 
 @dataclass(frozen=True)
 class Clock:
-    """A phase in [0, 1) that turns `frequency` [Hz] times a second while its quantity is 1.
+    """A phase in [0, 1) that turns `frequency` [Hz] times its quantity a second.
 
-    Where the quantity is 0 the phase is 0 too.
+    Where the quantity is 0 it finishes its turn, at `frequency`, and stays at 0.
     """
 
     quantity: str
@@ -98,8 +98,14 @@ class Memory:
                 grown = old + self._dt * part.gain * new
                 updated.append(grown.clamp(-part.limit, part.limit))
             elif isinstance(part, Clock):
-                turned = old + self._dt * part.frequency
-                updated.append((turned - turned.floor()) * new)
+                updated.append(_turned(old, self._dt * part.frequency, new))
             else:
                 updated.append(torch.lerp(new, old, self._decay[name]))
         return concat(updated)
+
+
+def _turned(phase: torch.Tensor, step: float, pace: torch.Tensor) -> torch.Tensor:
+    """`phase` of a clock after it went on by `step` times `pace`, or to the end of its turn."""
+    on, under_way = (pace > 0.0).float(), (phase > 0.0).float()
+    after = phase + step * (pace + (1.0 - on) * under_way)
+    return (after - after.floor()) * torch.maximum(on, (after < 1.0).float())

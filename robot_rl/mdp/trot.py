@@ -72,16 +72,17 @@ class Trot:
         self._lead, self._level, self._foresee = lead, level, foresee
 
     def footholds(
-        self, asked: torch.Tensor, clock: torch.Tensor, lead: float = 0.0
+        self, asked: torch.Tensor, clock: torch.Tensor, pace: torch.Tensor, lead: float = 0.0
     ) -> torch.Tensor:
         """Where the feet should be in the body frame, (n, 12) [m]: all x, then y, then z.
 
         About their places at rest, with a stride that moves the body as `asked`: forwards, to the
-        left [m/s] and turning [rad/s], (n, 3).
+        left [m/s] and turning [rad/s], (n, 3). `pace` (n, 1): how many times as fast as `rate`
+        the clock turns, at least 1; strides are that much shorter.
         """
         x, y, z = self._feet.to(clock.device).split(4, 1)
         ahead = clock + lead
-        reach = (0.5 / self.rate) * stride(ahead - ahead.floor())
+        reach = (0.5 / self.rate) * stride(ahead - ahead.floor()) / pace.clamp(min=1.0)
         return concat(
             (
                 x + reach * (asked[:, 0:1] - asked[:, 2:3] * y),
@@ -91,10 +92,15 @@ class Trot:
         )
 
     def targets(
-        self, asked: torch.Tensor, clock: torch.Tensor, signals: Signals, shift: torch.Tensor
+        self,
+        asked: torch.Tensor,
+        clock: torch.Tensor,
+        pace: torch.Tensor,
+        signals: Signals,
+        shift: torch.Tensor,
     ) -> torch.Tensor:
         """What to ask the drives for, (n, 12) [rad]; `shift` (n, 12) [m] moves the feet."""
-        places = self.footholds(asked, clock, self._lead) + shift
+        places = self.footholds(asked, clock, pace, self._lead) + shift
         up = rotation_matrix(signals['base_quat_w'])[:, 6:8]
         rate = self._foresee * signals['base_ang_vel_b']
         x, y, z = places.split(4, 1)

@@ -61,13 +61,21 @@ def test_a_new_command_comes_every_period_and_the_last_one_stays():
     assert len({asked[0], asked[5], asked[10]}) == 3
 
 
-def test_a_clock_turns_while_its_quantity_is_one_and_else_is_zero():
-    memory = Memory({'clock': Clock('on', 2.5)}, 0.02)
-    state = torch.zeros(1, 1)
-    for _ in range(25):
-        state = memory.update(state, {'on': torch.ones(1, 1)})
-    assert float(state) == pytest.approx(0.25, abs=1e-5)
-    assert float(memory.update(state, {'on': torch.zeros(1, 1)})) == 0.0
+def test_a_clock_turns_at_its_pace_and_finishes_its_turn():
+    memory = Memory({'clock': Clock('pace', 2.5)}, 0.02)
+
+    def turned(phase, pace, periods=1):
+        state = torch.tensor([[phase]])
+        for _ in range(periods):
+            state = memory.update(state, {'pace': torch.tensor([[pace]])})
+        return float(state)
+
+    assert turned(0.0, 1.0, 25) == pytest.approx(0.25, abs=1e-5)
+    assert turned(0.25, 2.0) == pytest.approx(0.35, abs=1e-5)
+    assert turned(0.95, 2.0) == pytest.approx(0.05, abs=1e-5)
+    assert turned(0.9, 0.0) == pytest.approx(0.95, abs=1e-5), 'it finishes its turn'
+    assert turned(0.97, 0.0) == 0.0, 'and stays at its end'
+    assert turned(0.0, 0.0) == 0.0
 
 
 def test_tracking_is_one_without_error_and_falls_off():

@@ -13,6 +13,7 @@ from robot_rl.spec import registry
 
 RATE = 2.0
 STILL = torch.zeros(1, 3)
+PACE = torch.ones(1, 1)
 
 
 @pytest.fixture
@@ -48,16 +49,26 @@ def test_diagonal_feet_swing_together_and_the_others_stand():
 
 def test_a_standing_foot_goes_back_by_what_the_body_goes_forward(trot):
     asked = torch.tensor([[0.6, 0.0, 0.0]])
-    moved = (trot.footholds(asked, phase(0.3)) - trot.footholds(asked, phase(0.2)))[0]
+    moved = (trot.footholds(asked, phase(0.3), PACE) - trot.footholds(asked, phase(0.2), PACE))[0]
     tenth = 0.1 / RATE  # [s], in which the second pair stands
     assert moved[1:3].tolist() == pytest.approx([-0.6 * tenth] * 2, abs=1e-5)
     assert moved[4:8].tolist() == pytest.approx([0.0] * 4, abs=1e-6)
     assert moved[9:11].tolist() == pytest.approx([0.0] * 2, abs=1e-6)
 
 
+def test_a_trot_twice_as_quick_takes_half_the_stride_and_a_slow_one_no_more(trot):
+    asked = torch.tensor([[0.6, -0.3, 0.5]])
+    still, once, twice, slow = (
+        trot.footholds(velocity, phase(0.3), pace * PACE)
+        for velocity, pace in ((STILL, 1.0), (asked, 1.0), (asked, 2.0), (asked, 0.0))
+    )
+    assert torch.allclose(twice - still, 0.5 * (once - still), atol=1e-6)
+    assert torch.equal(slow, once)
+
+
 def test_a_turning_body_leaves_standing_feet_where_they_are(trot):
     asked = torch.tensor([[0.0, 0.0, 0.5]])
-    before, after = (trot.footholds(asked, phase(value))[0] for value in (0.24, 0.26))
+    before, after = (trot.footholds(asked, phase(value), PACE)[0] for value in (0.24, 0.26))
     middle, angle = 0.5 * (before + after), 0.5 * 0.02 / RATE
     for foot in (1, 2):
         moved = (after - before)[foot::4]
@@ -67,12 +78,12 @@ def test_a_turning_body_leaves_standing_feet_where_they_are(trot):
 
 def test_a_stride_ends_where_the_next_begins(trot):
     asked = torch.tensor([[0.6, -0.3, 0.5]])
-    step = trot.footholds(asked, phase(1e-6)) - trot.footholds(asked, phase(1.0 - 1e-6))
-    assert step.abs().max() < 1e-3
+    first, last = (trot.footholds(asked, phase(value), PACE) for value in (1e-6, 1.0 - 1e-6))
+    assert (first - last).abs().max() < 1e-3
 
 
 def test_standing_upright_it_asks_for_the_neutral_setpoint(robot, trot):
-    targets = trot.targets(STILL, phase(0.0), upright(robot), torch.zeros(1, 12))
+    targets = trot.targets(STILL, phase(0.0), PACE, upright(robot), torch.zeros(1, 12))
     neutral = robot.setpoint('positions').neutral
     assert targets[0].tolist() == pytest.approx(list(neutral), abs=1e-5)
 
@@ -82,7 +93,7 @@ def heights(robot, trot, signals):
     zero = torch.zeros(1, 12)
     neutral = torch.tensor([robot.setpoint('positions').neutral])
     rest = torch.tensor([robot.rest['joint_pos']])
-    joints = trot.targets(STILL, phase(0.0), signals, zero) - neutral + rest
+    joints = trot.targets(STILL, phase(0.0), PACE, signals, zero) - neutral + rest
     return (trot.legs.feet(joints, zero)[0] - trot.legs.feet(rest, zero)[0])[0, 8:]
 
 
@@ -98,7 +109,7 @@ def test_shifted_feet_are_where_the_shift_puts_them(robot, trot):
     shift = 0.03 * torch.randn(1, 12, generator=torch.Generator().manual_seed(0))
     neutral = torch.tensor([robot.setpoint('positions').neutral])
     rest, zero = torch.tensor([robot.rest['joint_pos']]), torch.zeros(1, 12)
-    joints = trot.targets(STILL, phase(0.0), upright(robot), shift) - neutral + rest
+    joints = trot.targets(STILL, phase(0.0), PACE, upright(robot), shift) - neutral + rest
     moved = trot.legs.feet(joints, zero)[0] - trot.legs.feet(rest, zero)[0]
     assert torch.allclose(moved, shift, atol=1e-5)
 

@@ -15,6 +15,7 @@ from robot_rl.envs.rollout import actor_policy
 from robot_rl.mdp import terrain
 from robot_rl.mdp.legs import Legs
 from robot_rl.spec import registry
+from robot_rl.tasks.walk import trot_pace
 
 TASK = registry.task('walk-go2')
 
@@ -101,3 +102,20 @@ def test_falls_errors_and_power_are_measured():
     lines = text(walked).splitlines()[1:]
     assert [line.split()[0] for line in lines] == ['all', 'level', 'rough']
     assert [int(line.split()[1]) for line in lines] == [32, int((~rough).sum()), int(rough.sum())]
+
+
+@pytest.mark.parametrize(
+    ('asked', 'velocity', 'expected'),
+    [
+        (0.0, 0.0, 0.0),  # it stands
+        (0.0, 0.5, 1.3),  # pushed while it stood: 0.3 m/s beyond the leeway
+        (0.5, 0.4, 1.0),
+        (0.5, 1.0, 1.3),
+        (1.0, -1.0, 1.5),  # no quicker
+    ],
+)
+def test_the_trot_is_quicker_the_further_it_is_off_its_velocity(asked, velocity, expected):
+    signals = {'goal_lin_vel_b': [[asked, 0.0, 0.0]], 'goal_ang_vel_b': [[0.0, 0.0, 0.0]]}
+    moving = torch.tensor([[velocity, 0.0, 0.0]])
+    signals = {name: torch.tensor(value) for name, value in signals.items()}
+    assert float(trot_pace(signals, moving, moving)) == pytest.approx(expected)
