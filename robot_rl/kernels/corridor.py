@@ -160,6 +160,20 @@ def cast(
 
 
 @njit(**_OPTIONS)
+def _clearance(
+    edges: Array, k: int, x: float, y: float, cosine: float, sine: float, outline: Array
+) -> float:
+    """Least distance to a wall of a robot's outline; its middle is in quadrilateral k."""
+    least = _FAR
+    for point in range(len(outline)):
+        px = x + cosine * outline[point, 0] - sine * outline[point, 1]
+        py = y + sine * outline[point, 0] + cosine * outline[point, 1]
+        at = _walk(edges, k, px, py)
+        least = min(least, _signed(edges[at], 3, px, py), _signed(edges[at], 6, px, py))
+    return least
+
+
+@njit(**_OPTIONS)
 def survey(
     edges: Array,
     spine: Array,
@@ -209,13 +223,7 @@ def survey(
         out[i, 2] = math.atan2(sine * tx - cosine * ty, cosine * tx + sine * ty)
         out[i, 3] = (vx * tx + vy * ty) / max(1.0 - curvature * offset, 0.1)
         out[i, 4] = _signed(own[k], 6, x, y) - _signed(own[k], 3, x, y)
-        clearance = _FAR
-        for point in range(len(outline)):
-            px = x + cosine * outline[point, 0] - sine * outline[point, 1]
-            py = y + sine * outline[point, 0] + cosine * outline[point, 1]
-            at = _walk(own, k, px, py)
-            clearance = min(clearance, _signed(own[at], 3, px, py), _signed(own[at], 6, px, py))
-        out[i, 5] = clearance
+        out[i, 5] = _clearance(own, k, x, y, cosine, sine, outline)
         for j in range(len(ahead)):
             place = k + share + ahead[j] / gap
             low = int(place)

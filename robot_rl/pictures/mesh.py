@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.errors import SpecError
+from robot_rl.pictures.compile import compiled
 
 Array = NDArray[np.float32]
 ROUND = 48
@@ -225,3 +226,29 @@ def _smoothed(corners: np.ndarray) -> Mesh:
     mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-20)
     smooth = (mean * mesh.normals).sum(axis=1, keepdims=True) > CREASE
     return Mesh(mesh.vertices, np.where(smooth, mean, mesh.normals), mesh.faces)
+
+
+@compiled
+def place(
+    local: Array,
+    local_normal: Array,
+    owner: NDArray[np.int32],
+    frames: Array,
+    vertices: Array,
+    normals: Array,
+) -> None:
+    """Move vertices (n, 3) and normals with the frames (k, 8) that own them."""
+    for i in range(len(local)):
+        f = frames[owner[i]]
+        w, x, y, z, s = f[3], f[4], f[5], f[6], f[7]
+        for source, out, size in ((local, vertices, s), (local_normal, normals, np.float32(1.0))):
+            a, b, c = source[i, 0] * size, source[i, 1] * size, source[i, 2] * size
+            u = 2.0 * (y * c - z * b)
+            v = 2.0 * (z * a - x * c)
+            t = 2.0 * (x * b - y * a)
+            out[i, 0] = a + w * u + y * t - z * v
+            out[i, 1] = b + w * v + z * u - x * t
+            out[i, 2] = c + w * t + x * v - y * u
+        vertices[i, 0] += f[0]
+        vertices[i, 1] += f[1]
+        vertices[i, 2] += f[2]

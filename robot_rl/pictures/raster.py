@@ -10,12 +10,12 @@ All that is compiled is in this one file, types too: numba's cache notices no ot
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from numba import njit
 import numpy as np
+
+from robot_rl.pictures.compile import compiled, inlined
 
 # Places within a pixel: a rotated grid.
 _SAMPLE_X = np.array([0.375, 0.875, 0.125, 0.625], np.float32)
@@ -25,21 +25,6 @@ SAMPLES = 4
 AMBIENT, AMBIENT_UP, DIFFUSE, GLOSS, SHARPNESS = 0.54, 0.16, 0.52, 0.22, 24
 NEAR = 0.01
 """[m] what is nearer to the camera's plane is cut off."""
-
-_OPTIONS: Any = {'error_model': 'numpy', 'fastmath': {'contract', 'arcp', 'nsz'}}
-
-
-def _jit(function: Callable[..., Any]) -> Any:
-    """Compile, and keep the machine code where a disk takes it."""
-    try:
-        return njit(nogil=True, cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # no folder can be written to
-        return njit(nogil=True, **_OPTIONS)(function)
-
-
-# Inlined, arrays are not counted as references at every call, which would cost more than the call.
-_inline: Any = njit(forceinline=True, **_OPTIONS)
-
 
 Vector = tuple[float, float, float]
 # Vectors are tuples: an array in a tuple is counted as a reference wherever it is looked at.
@@ -101,31 +86,12 @@ class Look(NamedTuple):
     """How much darker a shadow on the floor is, from 0 to 1."""
 
 
-@_jit
-def place(local, local_normal, owner, frames, vertices, normals):
-    """Move vertices (n, 3) and normals with the frames (k, 8) that own them."""
-    for i in range(len(local)):
-        f = frames[owner[i]]
-        w, x, y, z, s = f[3], f[4], f[5], f[6], f[7]
-        for source, out, size in ((local, vertices, s), (local_normal, normals, np.float32(1.0))):
-            a, b, c = source[i, 0] * size, source[i, 1] * size, source[i, 2] * size
-            u = 2.0 * (y * c - z * b)
-            v = 2.0 * (z * a - x * c)
-            t = 2.0 * (x * b - y * a)
-            out[i, 0] = a + w * u + y * t - z * v
-            out[i, 1] = b + w * v + z * u - x * t
-            out[i, 2] = c + w * t + x * v - y * u
-        vertices[i, 0] += f[0]
-        vertices[i, 1] += f[1]
-        vertices[i, 2] += f[2]
-
-
-@_inline
+@inlined
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@_inline
+@inlined
 def _cross(a, b):
     return (
         a[1] * b[2] - a[2] * b[1],
@@ -134,12 +100,12 @@ def _cross(a, b):
     )
 
 
-@_inline
+@inlined
 def _minus(a, b):
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
-@_inline
+@inlined
 def _mix(a, b, share):
     return (
         a[0] + share * (b[0] - a[0]),
@@ -148,19 +114,19 @@ def _mix(a, b, share):
     )
 
 
-@_inline
+@inlined
 def _row(table, i):
     return table[i, 0], table[i, 1], table[i, 2]
 
 
-@_inline
+@inlined
 def _to_camera(point, view):
     """Right, up and forward coordinates of a world point."""
     offset = _minus(point, view.eye)
     return _dot(offset, view.right), _dot(offset, view.up), _dot(offset, view.forward)
 
 
-@_jit
+@compiled
 def _clipped(vertices, face, view, width, height, out):
     """Screen x, y and inverse depth of a triangle's corners in front of the camera, up to four."""
     count = 0
@@ -184,7 +150,7 @@ def _clipped(vertices, face, view, width, height, out):
     return count
 
 
-@_jit
+@compiled
 def _fill(a, b, c, number, depth, ids, write):
     """Draw one screen triangle: into the buffers, or only count the places it is in front at.
 
@@ -222,7 +188,7 @@ def _fill(a, b, c, number, depth, ids, write):
     return left, right + 1, top, bottom + 1
 
 
-@_jit
+@compiled
 def draw_opaque(faces, view, depth, ids):
     """Fill `depth` (inverse, 0 for nothing) and `ids` (-1 for nothing) with the nearest faces."""
     height, width = depth.shape[:2]
@@ -233,7 +199,7 @@ def draw_opaque(faces, view, depth, ids):
             _fill(corner[0], corner[i - 1], corner[i], number, depth, ids, True)
 
 
-@_inline
+@inlined
 def _landing(point, light):
     """Row and column of the shadow map where the ray through a point meets the floor."""
     return (
@@ -242,7 +208,7 @@ def _landing(point, light):
     )
 
 
-@_jit
+@compiled
 def draw_shadow(faces, light):
     """Greatest height above the floor of what the sun's rays meet, by where they would land."""
     rows, columns = light.shadow.shape
@@ -274,7 +240,7 @@ def draw_shadow(faces, light):
                         light.shadow[x, y] = z
 
 
-@_inline
+@inlined
 def _lit(point, light, bias, softness):
     """Share of the sun that reaches a point, from 5 x 5 neighbouring rays."""
     u, v = _landing(point, light)
@@ -292,7 +258,7 @@ def _lit(point, light, bias, softness):
     return 1.0 - hidden / 25.0
 
 
-@_inline
+@inlined
 def _line(value, width, footprint):
     """Share of a footprint that lies on a line of `width` at each whole number."""
     start = value - 0.5 * (footprint - width)
@@ -302,7 +268,7 @@ def _line(value, width, footprint):
     return covered / footprint
 
 
-@_inline
+@inlined
 def _ray(x, y, view, width, height):
     """Direction through the middle of a pixel, one metre forward."""
     a, b = (x + 0.5 - 0.5 * width) / view.focal, (0.5 * height - y - 0.5) / view.focal
@@ -313,21 +279,21 @@ def _ray(x, y, view, width, height):
     )
 
 
-@_inline
+@inlined
 def _row_ray(y, view, height):
     """Upward coordinate on the screen of a row of pixels, and of its rays in the world."""
     up = (0.5 * height - y - 0.5) / view.focal
     return up, view.forward[2] + up * view.up[2]
 
 
-@_inline
+@inlined
 def _haze(depth, look):
     """Share of the horizon in what is seen of the floor: 1 - exp(-q), nearly, and quicker."""
     q = (depth / look.haze) ** 2
     return 1.0 - 1.0 / (1.0 + q + 0.5 * q * q)
 
 
-@_jit
+@compiled
 def backdrop(view, look, image):
     """Sky and floor, without shadows. A camera's right is level: rows have one distance each."""
     height, width = image.shape[:2]
@@ -365,7 +331,7 @@ def backdrop(view, look, image):
             image[y, x, 2] = plain[2] + drawn[x] * (lined[2] - plain[2])
 
 
-@_jit
+@compiled
 def draw_floor_shadow(view, light, look, image):
     """Darken the floor where the sun does not reach it."""
     height, width = image.shape[:2]
@@ -390,7 +356,7 @@ def draw_floor_shadow(view, light, look, image):
                 image[y, x, 2] *= share
 
 
-@_inline
+@inlined
 def _meet(ray, eye, a, b, c):
     """Weights of b and c where a ray from the eye meets the plane of a triangle."""
     u, v, o = _minus(b, a), _minus(c, a), _minus(eye, a)
@@ -402,7 +368,7 @@ def _meet(ray, eye, a, b, c):
     return wb, min(1.0 - wb, max(0.0, _dot(ray, q) / determinant))
 
 
-@_inline
+@inlined
 def _blend(table, i, j, k, wb, wc):
     a, b, c = _row(table, i), _row(table, j), _row(table, k)
     wa = 1.0 - wb - wc
@@ -413,7 +379,7 @@ def _blend(table, i, j, k, wb, wc):
     )
 
 
-@_jit
+@compiled
 def _shade(ray, number, faces, view, light):
     """Colour of face `number` where the ray meets its plane, and the height of that place."""
     i, j, k = faces.corners[number, 0], faces.corners[number, 1], faces.corners[number, 2]
@@ -444,13 +410,13 @@ def _shade(ray, number, faces, view, light):
     ), point[2]
 
 
-@_inline
+@inlined
 def _sunken(z, view, look):
     """Whether the floor hides a point at height z."""
     return look.has_floor and z < -1e-4 and view.eye[2] > 0.0
 
 
-@_jit
+@compiled
 def resolve(faces, view, light, look, ids, image):
     """Put what `ids` shows over the backdrop in `image` (height, width, 3), from 0 to 1."""
     height, width = image.shape[:2]
@@ -477,7 +443,7 @@ def resolve(faces, view, light, look, ids, image):
             image[y, x, 2] = (blue + rest * image[y, x, 2]) / SAMPLES
 
 
-@_jit
+@compiled
 def _mark(faces, view, depth, ids):
     """Write -2 - face into `ids` wherever a face is in front; bounds of where that may be."""
     height, width = depth.shape[:2]
@@ -494,7 +460,7 @@ def _mark(faces, view, depth, ids):
     return left, right, top, bottom
 
 
-@_jit
+@compiled
 def draw_over(faces, view, light, look, depth, ids, image):
     """Lay one thing that can be seen through over `image`, once wherever its front is in sight.
 
@@ -518,13 +484,3 @@ def draw_over(faces, view, light, look, depth, ids, image):
             share = faces.colours[number, 3] * covered / SAMPLES
             for c in range(3):
                 image[y, x, c] += share * (colour[c] - image[y, x, c])
-
-
-@_jit
-def develop(image, picture):
-    """Write `image` (height, width, 3) from 0 to 1 as bytes into `picture`."""
-    height, width = image.shape[:2]
-    for y in range(height):
-        for x in range(width):
-            for c in range(3):
-                picture[y, x, c] = np.uint8(255.0 * image[y, x, c] + 0.5)

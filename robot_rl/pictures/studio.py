@@ -8,7 +8,7 @@ import numpy as np
 
 from robot_rl.pictures import raster
 from robot_rl.pictures.camera import FIELD, follow, survey, view_of
-from robot_rl.pictures.mesh import joined
+from robot_rl.pictures.mesh import joined, place
 from robot_rl.pictures.raster import Faces, Light, Look, View
 from robot_rl.pictures.scene import PLUMB, WORLD, Item, Scene
 from robot_rl.spec.world import Colour
@@ -66,7 +66,7 @@ class Studio:
         raster.resolve(solid, view, light, self._look, self._ids, self._image)
         for part in [*self._lines(moment, view), *self._sheer.parts(sheer, view)]:
             raster.draw_over(part, view, light, self._look, self._depth, self._ids, self._image)
-        raster.develop(self._image, self._picture)
+        np.copyto(self._picture, 255.0 * self._image + 0.5, casting='unsafe')
         return self._picture
 
     def moment(self, time: float) -> float:
@@ -149,7 +149,7 @@ class _Group:
             return NOTHING
         vertices = np.empty_like(self._local.vertices)
         normals = np.empty_like(vertices)
-        raster.place(
+        place(
             self._local.vertices,
             self._local.normals,
             self._owner,
