@@ -259,3 +259,31 @@ def test_the_document_draws_these_tables() -> None:
     ]
     missing = [row for row in rows if row not in text]
     assert not missing, 'docs/architecture.md lacks:\n' + '\n'.join(missing)
+
+
+def _sizes(root: Path) -> tuple[list[int], dict[str, int]]:
+    """Lines of every file that is not empty, and of every function, by its place."""
+    files, functions = [], {}
+    for path in root.rglob('*.py'):
+        text = path.read_text(encoding='utf-8')
+        if text:
+            files.append(len(text.splitlines()))
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno
+                length = node.end_lineno - node.lineno + 1
+                functions[f'{path.relative_to(root)}:{node.name}'] = length
+    return sorted(files), functions
+
+
+def test_files_and_functions_stay_small_enough_to_be_read() -> None:
+    files, functions = _sizes(ROOT)
+    assert files[len(files) // 2] <= 120
+    assert files[int(0.9 * len(files))] <= 300
+    assert files[-1] <= 500
+    assert not {place: lines for place, lines in functions.items() if lines > 60}
+
+
+def test_a_long_function_would_be_found(tmp_path: Path) -> None:
+    (tmp_path / 'long.py').write_text('def f():\n' + '    pass\n' * 60)
+    assert _sizes(tmp_path) == ([61], {'long.py:f': 61})
