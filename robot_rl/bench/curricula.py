@@ -164,8 +164,7 @@ def text(task_id: str, rows: dict[str, list[Judged]]) -> str:
 
 
 def _cell(values: Sequence[float], sign: str = '') -> str:
-    mean = interval(values)
-    return f'{mean.estimate:{sign}.1f} ({mean.low:{sign}.1f} to {mean.high:{sign}.1f})'
+    return interval(values).text(f'{sign}.1f')
 
 
 def interval(values: Sequence[float]) -> Interval:

@@ -16,6 +16,7 @@ import numpy as np
 
 from robot_rl.bench import evaluation
 from robot_rl.bench.config import DemoConfig
+from robot_rl.bench.latency import TARGET_P50, TARGET_P99
 from robot_rl.bench.plots import Durations, Flight, Learning, duration
 from robot_rl.bench.report import Fact, Report, write
 from robot_rl.deploy.check import check, time_steps
@@ -36,8 +37,6 @@ CRASHED = 1.0
 """[%] the most episodes that may crash."""
 TRACKING_RMS = 0.08
 """[m] the most for the figure eight."""
-STEP_P50, STEP_P99 = 25.0, 60.0
-"""[us] the most for signals to setpoint, one step right after another."""
 
 
 def demo(config: DemoConfig) -> int:
@@ -153,7 +152,7 @@ class _Demo:
             raise PolicyFileError(f'{path} did not pass its own check.')
         self.report = replace(self.report, contract=contract)
         p50, p99 = np.percentile(1e6 * time_steps(Policy.load(path), 1000), (50.0, 99.0))
-        good = bool(p50 <= STEP_P50 and p99 <= STEP_P99)
+        good = bool(p50 <= TARGET_P50 and p99 <= TARGET_P99)
         note = f'median; 99 % in {duration(p99)} µs; one right after another'
         self._say(Fact('Policy step', f'{duration(p50)} µs', note, good))
         return path

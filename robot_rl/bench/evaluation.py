@@ -14,7 +14,6 @@ import torch
 from robot_rl.bench.report import Report, Score
 from robot_rl.bench.statistics import (
     Bin,
-    Interval,
     stratified_bootstrap,
     success_by_parameter,
     wilson,
@@ -89,6 +88,29 @@ def file_policy(policy: Policy) -> RolloutPolicy:
     return act
 
 
+def prepare(
+    path: Path, engine: str, episodes: int, seed: int, *, randomize: bool = True
+) -> tuple[VectorEnv, RolloutPolicy, str]:
+    """Environments for whole episodes side by side, a policy for them, and the engine's name.
+
+    Args:
+        path: A run folder or an .onnx file.
+        engine: Name of the engine; the first that knows the robot where empty.
+        episodes: How many.
+        seed: Of the environments.
+        randomize: Whether physics differ and sensors are noisy.
+
+    Raises:
+        RobotRLError: The policy cannot be read, the engine is unknown or not installed.
+    """
+    if episodes < 1:
+        raise SpecError(f'There must be at least one episode to run, got {episodes}.')
+    task, policy = load(path)
+    engine = engine_for(task, engine)
+    env = make_env(task, engine, episodes, seed=seed, randomize=randomize, noise=randomize)
+    return env, policy, engine
+
+
 def evaluate(
     path: Path, engine: str = '', *, episodes: int = 2000, seed: int = TEST_SEED
 ) -> Evaluation:
@@ -103,12 +125,8 @@ def evaluate(
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
     """
-    if episodes < 1:
-        raise SpecError(f'An evaluation needs at least one episode, got {episodes}.')
-    task, policy = load(path)
-    engine = engine_for(task, engine)
-    env = make_env(task, engine, episodes, seed=seed)
-    return Evaluation(path, task, engine, seed, run_episodes(env, policy, seed=seed))
+    env, policy, engine = prepare(path, engine, episodes, seed)
+    return Evaluation(path, env.task, engine, seed, run_episodes(env, policy, seed=seed))
 
 
 def score(evaluation: Evaluation) -> Score:
@@ -156,20 +174,14 @@ def _columns(robot: Robot, parameters: Mapping[str, torch.Tensor]) -> dict[str, 
 def text(result: Score, unit: str) -> str:
     """Lines for a terminal."""
     rows = {
-        'success': _percent(result.success),
-        'crashed': _percent(result.crashed),
+        'success': f'{result.success.text(".2f", 100.0)} %',
+        'crashed': f'{result.crashed.text(".2f", 100.0)} %',
         'error': f'{result.median_error:.3f} {unit} (median over the last second)',
     }
     if result.episode_return is not None:
-        mean = result.episode_return
-        rows['return'] = f'{mean.estimate:.1f}, 95 % interval {mean.low:.1f} to {mean.high:.1f}'
-    head = f'{result.episodes} episodes on the {result.engine} engine'
+        rows['return'] = result.episode_return.text()
+    head = f'{result.episodes} episodes on the {result.engine} engine (95 % intervals)'
     return '\n'.join([head, *(f'  {name:8} {value}' for name, value in rows.items())])
-
-
-def _percent(rate: Interval) -> str:
-    low, high = 100.0 * rate.low, 100.0 * rate.high
-    return f'{100.0 * rate.estimate:.2f} %, 95 % interval {low:.2f} to {high:.2f} %'
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:

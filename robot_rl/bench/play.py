@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from robot_rl.bench.evaluation import Evaluation, load
-from robot_rl.envs.engines import engine_for, make_env
+from robot_rl.bench.evaluation import Evaluation, load, prepare
+from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import Policy
 from robot_rl.envs.vector import VectorEnv
-from robot_rl.errors import SpecError
 from robot_rl.pictures.episode import Episode
 from robot_rl.spec.task import Signals, Step
 from robot_rl.spec.world import World
@@ -33,11 +32,7 @@ def play(
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
     """
-    if episodes < 1:
-        raise SpecError(f'There must be at least one episode to play, got {episodes}.')
-    task, policy = load(path)
-    engine = engine_for(task, engine)
-    env = make_env(task, engine, episodes, seed=seed, randomize=randomize, noise=randomize)
+    env, policy, engine = prepare(path, engine, episodes, seed, randomize=randomize)
     names = [f'episode {number}' for number in range(1, episodes + 1)]
     return record(env, policy, engine, dict(enumerate(names)), seed=seed)
 

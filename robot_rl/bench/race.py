@@ -221,12 +221,12 @@ def text(result: Result) -> str:
         f'pure pursuit, {_named(result.risky_setting)}': result.risky_peer,
     }
     for name, laps in rows.items():
-        clean = laps.clean
-        share = f'{100 * clean.estimate:.2f} ({100 * clean.low:.2f} to {100 * clean.high:.2f})'
-        cells = [share, f'{np.nanmedian(laps.time):.2f}']
-        for other in (result.peer.time, result.bound):
-            found = ratio(laps.time, other, TRACKS)
-            cells.append(f'{found.estimate:.3f} ({found.low:.3f} to {found.high:.3f})')
+        others = (result.peer.time, result.bound)
+        cells = [
+            laps.clean.text('.2f', 100.0),
+            f'{np.nanmedian(laps.time):.2f}',
+            *(ratio(laps.time, other, TRACKS).text('.3f') for other in others),
+        ]
         lines.append(f'| {name} | {" | ".join(cells)} |')
     return '\n'.join(lines)
 

@@ -57,7 +57,6 @@ class Report:
     parameters: Mapping[str, Sequence[Bin]] = field(default_factory=dict[str, Sequence[Bin]])
     """Success by parameter; names carry units."""
     flights: Sequence[Flight] = ()
-    flight_note: str = 'Policy and simulator are two processes that speak ROS 2, in real time.'
     latencies: Sequence[Durations] = ()
     contract: Contract | None = None
     machine: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -145,22 +144,14 @@ def _learning(report: Report) -> str:
     return _section('Learning', note, plots.learning_curve(report.learning))
 
 
-def _percent(rate: Interval) -> str:
-    return f'{100 * rate.estimate:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})'
-
-
-def _range(value: Interval | None) -> str:
-    return f'{value.estimate:.1f} ({value.low:.1f} to {value.high:.1f})' if value else ''
-
-
 def _scores(report: Report) -> str:
     if not report.scores:
         return ''
     head = [
         'engine',
         'episodes',
-        'success',
-        'crashed',
+        'success [%]',
+        'crashed [%]',
         f'median error [{report.error_unit}]',
         'return',
     ]
@@ -168,10 +159,10 @@ def _scores(report: Report) -> str:
         [
             score.engine,
             str(score.episodes),
-            _percent(score.success),
-            _percent(score.crashed),
+            score.success.text(scale=100.0),
+            score.crashed.text(scale=100.0),
             f'{score.median_error:.3f}',
-            _range(score.episode_return),
+            score.episode_return.text() if score.episode_return else '',
         ]
         for score in report.scores
     ]
@@ -210,7 +201,8 @@ def _flights(report: Report) -> str:
         if log.scored is not None and not log.scored.all():
             text += f', without the first {log.time[log.scored][0]:.0f} s'
         parts.append(f'<h3>{escape(log.name)} <small>{text}</small></h3>\n{plots.flight(log)}')
-    return _section('Flights', report.flight_note, *parts)
+    note = 'Policy and simulator are two processes that speak ROS 2, in real time.'
+    return _section('Flights', note, *parts)
 
 
 def _latencies(report: Report) -> str:

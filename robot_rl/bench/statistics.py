@@ -29,6 +29,11 @@ class Interval:
     low: float
     high: float
 
+    def text(self, form: str = '.1f', scale: float = 1.0) -> str:
+        """`estimate (low to high)`, each times `scale`."""
+        middle, low, high = (scale * value for value in (self.estimate, self.low, self.high))
+        return f'{middle:{form}} ({low:{form}} to {high:{form}})'
+
 
 @dataclass(frozen=True)
 class Bin:

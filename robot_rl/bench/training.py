@@ -21,6 +21,7 @@ from typing import Any
 
 from robot_rl.errors import RobotRLError
 from robot_rl.machine import machine_name
+from robot_rl.spec import registry
 
 ORIGINAL_STEPS = 300_000
 """Steps that the original trains for."""
@@ -37,7 +38,7 @@ class Trained:
     success: float
     crashed: float
     median_error: float
-    """Infinite where every episode crashed."""
+    """In the task's unit; infinite where every episode crashed."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def training(
                 math.inf if (error := result['median_error']) is None else error,
             )
         )
-        print(f'  seed {seed}: {_row(rows[-1])}', flush=True)
+        print(f'  seed {seed}: {_row(rows[-1], registry.task(task_id).error_unit)}', flush=True)
     return Table(task_id, episodes, rows, _time_original(original) if original else None)
 
 
@@ -105,10 +106,10 @@ def _time_original(binary: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _row(row: Trained) -> str:
+def _row(row: Trained, unit: str) -> str:
     return (
         f'{row.cpu_s:6.1f} CPU-s  {row.steps / 1e3:5.0f} k steps  success {row.success:6.1%}  '
-        f'crashed {row.crashed:6.2%}  median error {100 * row.median_error:5.2f} cm'
+        f'crashed {row.crashed:6.2%}  median error {row.median_error:.4f} {unit}'
     )
 
 
@@ -126,7 +127,8 @@ def text(table: Table) -> str:
         f'  training      {spread([r.cpu_s for r in rows], ".1f")} CPU-s',
         f'  crashed       {spread([100 * r.crashed for r in rows], ".2f")} %',
         f'  success       {spread([100 * r.success for r in rows], ".1f")} %',
-        f'  median error  {spread([100 * r.median_error for r in rows], ".2f")} cm, last second',
+        f'  median error  {spread([r.median_error for r in rows], ".4f")} '
+        f'{registry.task(table.task).error_unit}, last second',
     ]
     if table.original_cpu_s is not None:
         steps = f'{ORIGINAL_STEPS // 1000} k steps'

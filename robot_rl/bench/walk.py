@@ -12,9 +12,8 @@ from pathlib import Path
 
 import torch
 
-from robot_rl.bench.evaluation import load
-from robot_rl.bench.statistics import Interval, wilson
-from robot_rl.envs.engines import make_env
+from robot_rl.bench.evaluation import prepare
+from robot_rl.bench.statistics import wilson
 from robot_rl.envs.rollout import Policy
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
@@ -44,15 +43,14 @@ class Walks:
     """(n,) [m] mean standard deviation of the ground about the robot."""
 
 
-def walks(path: Path, engine: str, episodes: int = 500, seed: int = TEST_SEED) -> Walks:
+def walks(path: Path, engine: str = '', episodes: int = 500, seed: int = TEST_SEED) -> Walks:
     """Run `episodes` whole episodes of a run folder or a policy file on an engine.
 
     Raises:
         SpecError: The task has no velocity command, or cannot see its ground.
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
     """
-    task, policy = load(path)
-    env = make_env(task, engine, episodes, seed=seed)
+    env, policy, _ = prepare(path, engine, episodes, seed)
     return measure(env, policy, seed)
 
 
@@ -90,18 +88,15 @@ def text(walked: Walks) -> str:
     """A table: all episodes, those on level and those on rough ground."""
     rough = walked.roughness > ROUGH
     rows = {'all': rough | True, 'level': ~rough, 'rough': rough}
-    lines = ['ground  episodes  falls (95 % interval)        m/s    rad/s      W']
+    lines = ['ground  episodes  falls [%] (95 % interval)   m/s    rad/s      W']
     for name, chosen in rows.items():
         num = int(chosen.sum())
         if not num:
             continue
-        fell: Interval = wilson(int(walked.fell[chosen].sum()), num)
+        fell = wilson(int(walked.fell[chosen].sum()), num).text(scale=100.0)
         lin, ang, power = (
             float(values[chosen].nanmean())
             for values in (walked.lin_error, walked.ang_error, walked.power)
         )
-        lines.append(
-            f'{name:8}{num:8}  {fell.estimate:6.1%} ({fell.low:.1%} to {fell.high:.1%})'
-            f'{lin:15.3f}{ang:9.3f}{power:7.0f}'
-        )
+        lines.append(f'{name:8}{num:8}  {fell:26}{lin:6.3f}{ang:9.3f}{power:7.0f}')
     return '\n'.join(lines)

@@ -39,7 +39,7 @@ def test_score_counts_and_medians() -> None:
     assert score.episode_return is not None
     assert score.episode_return.estimate == pytest.approx(7.0)
     text = evaluation.text(score, 'm')
-    assert 'success  95.00 %' in text
+    assert 'success  95.00 (' in text
     assert '0.050 m' in text
 
 

@@ -58,7 +58,7 @@ def test_a_task_may_say_what_stands_around(
 
     task, policy = evaluation.load(policy_file)
     around = dataclasses.replace(task, world=world)
-    monkeypatch.setattr(play, 'load', lambda _: (around, policy))
+    monkeypatch.setattr(evaluation, 'load', lambda _: (around, policy))
     (episode,) = play.play(policy_file)
     (line,) = episode.world.lines
     np.testing.assert_array_equal(line.points[0], episode.signals['base_pos_w'][0])

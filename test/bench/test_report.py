@@ -122,7 +122,7 @@ def test_sections_say_what_was_measured(page: str) -> None:
     for text in (
         'A <b>title</b> & more',
         'kept: 99.0% at 3.0 s',
-        '99.0 % (97.5 to 99.6)',
+        '99.0 (97.5 to 99.6)',
         'RMS error 5.0 cm',
         'Shown: 8 of 11 parameters',
         'training, processor time [s]',
