@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 import importlib
 from pathlib import Path
+import re
 from typing import Any
 
 from robot_rl.assets import asset
@@ -83,7 +85,7 @@ def load_randomization(robot: Robot, path: Path | None = None) -> tuple[Spread, 
 
 
 def _loader() -> Any:
-    """YAML's safe loader, which takes the last of two equal keys, made to refuse them."""
+    """YAML's safe loader, made to refuse a key that is there twice and to read 1e-4 right."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -96,6 +98,8 @@ def _loader() -> Any:
                 )
             return super().construct_mapping(node, deep)
 
+    exponent = re.compile(r'[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$')  # as in YAML 1.2
+    Loader.add_implicit_resolver('tag:yaml.org,2002:float', exponent, list('-+0123456789'))
     return Loader
 
 
@@ -110,14 +114,19 @@ def make_env(
     device: str = 'cpu',
     fused: bool = True,
     randomization: str = '',
+    interval_scale: float = 1.0,
     curriculum: Callable[[Sequence[float]], Curriculum | None] | None = None,
 ) -> VectorEnv:
     """`num_envs` environments of `task` on an engine, randomized as the file `randomization` says.
 
-    Without one, the robot's own; see VectorEnv for the rest.
+    Without one, the robot's own; `interval_scale` stretches its intervals. See VectorEnv for the
+    rest.
     """
     path = Path(randomization) if randomization else None
-    spreads = load_randomization(task.robot, path) if randomize else ()
+    spreads = [
+        replace(each, interval_s=tuple(interval_scale * time for time in each.interval_s))
+        for each in (load_randomization(task.robot, path) if randomize else ())
+    ]
     factory = engine_factory(engine)
     return VectorEnv(
         task,

@@ -3,7 +3,8 @@
 rsl_rl holds the networks, the storage and the update. This adapter adds three things: a time-out
 is bootstrapped from the value of the true last observation (rsl_rl uses the one before it), the
 learning rate falls linearly over a run whose length is known, and training episodes may be shorter
-than the task's, so that more of the data is about recovering and less about staying.
+than the task's, and pushes more frequent, so that more of the data is about recovering and less
+about staying.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ class PpoConfig:
     reward_scale: float = 0.1
     episode_length_s: float = 0.0
     """[s] length of training episodes; 0 for the task's own."""
+    interval_scale: float = 1.0
+    """Pushes, and what else the randomization draws at intervals, come after this part of the time
+    that it says, in training alone: the same shortcut."""
 
 
 class Actor(torch.nn.Module):

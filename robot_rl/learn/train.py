@@ -78,6 +78,7 @@ class _Training:
             seed=config.seed,
             device=config.device,
             randomization=config.randomization,
+            interval_scale=ppo.interval_scale,
             curriculum=partial(curriculum.make, config.curriculum),
         )
         # What is asked for is there: now something may be written.

@@ -58,6 +58,7 @@ TRAINING = {
     'epochs': 5,
     'reward_scale': 0.05,
     'episode_length_s': 10.0,
+    'interval_scale': 0.5,
 }
 MEMORY = Memory(
     {

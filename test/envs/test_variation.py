@@ -13,7 +13,7 @@ pytest.importorskip('llvmlite')
 
 from robot_rl.curricula.curriculum import Uniform
 from robot_rl.engines.analytic import AnalyticEngine
-from robot_rl.envs.engines import engine_factory, engine_names, load_randomization
+from robot_rl.envs.engines import engine_factory, engine_names, load_randomization, make_env
 from robot_rl.envs.fuse import Fused
 from robot_rl.envs.variation import Variation
 from robot_rl.envs.vector import VectorEnv
@@ -148,6 +148,26 @@ def test_pushes_come_at_intervals_and_not_at_the_start():
     gained = (speed[0] - speed[1]).mean(0)
     assert gained[:2].tolist() == pytest.approx([2.0, 2.0], abs=0.05)  # drag takes a little
     assert torch.equal(env.parameters['push_velocity_w'], torch.full((N, 2), 2.0))
+
+
+def test_training_may_ask_for_shorter_intervals_than_the_file(tmp_path):
+    file = tmp_path / 'pushes.yaml'
+    file.write_text(
+        'robot: crazyflie\nparameters:\n  external_force_w: {operation: set, source: test, '
+        'range: [-1e-4, 1e-4], mode: interval, interval_s: [0.2, 0.2]}\n'
+    )
+
+    def drawn(scale):
+        env = make_env(HOVER, 'analytic', 2, seed=0, randomization=str(file), interval_scale=scale)
+        env.reset(seed=0)
+        changes = 0
+        for _ in range(40):
+            before = env.parameters['external_force_w'].clone()
+            env.step(torch.zeros(2, 4))
+            changes += int((before != env.parameters['external_force_w']).any())
+        return changes
+
+    assert (drawn(1.0), drawn(0.5)) == (1, 3)  # due at 20 and 40 periods; at 10, 20, 30 and 40
 
 
 def _sent(env, *, override):
