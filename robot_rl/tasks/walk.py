@@ -25,12 +25,12 @@ CONTROL_DT = 0.02  # [s]
 EPISODE_LENGTH = 20.0  # [s]
 STEP_RATE = 4.0  # [Hz] of the trot; a foot swings for half of it
 QUICKER = 1.0  # [s/m] the share by which the trot quickens for each m/s it is off its velocity,
-LEEWAY = 0.2  # [m/s] beyond this much,
+LEEWAY = 0.1  # [m/s] beyond this much,
 QUICKEST = 1.5  # and up to this many times its rate
-STEP_HEIGHT = 0.11  # [m] of a swinging foot
+STEP_HEIGHT = 0.13  # [m] of a swinging foot
 LONGER = (1.5, 1.5, 1.2)  # strides along x, along y and turning: drives that yield cut them short
 FOLLOW = 0.75  # of the velocity that is not asked for, which the stride goes along with
-BODY_HEIGHT = 0.28  # [m]
+BODY_HEIGHT = 0.24  # [m]
 SCALE = (0.12,) * 8 + (0.08,) * 4 + (1.0, 0.8, 0.8)  # [m] of each foot; [m/s, rad/s] of the stride
 SPAWN = 0.5  # [m] off the middle of a tile along x and y
 AHEAD, ASIDE = (-0.5, -0.25, 0.0, 0.25, 0.5), (-0.25, 0.0, 0.25)  # [m] where the critic looks
@@ -46,7 +46,7 @@ SIGNALS = (
     'goal_ang_vel_b',
 )
 TRAINING = {
-    'iterations': 3000,
+    'iterations': 2000,
     'learning_rate': 1e-3,
     'final_learning_rate': 2e-4,
     'num_envs': 384,
@@ -311,7 +311,7 @@ def reward_terms(robot: Robot, trot: Trot) -> tuple[Reward, ...]:
 
 def task(robot: Robot) -> Task:
     """Build the walk task."""
-    trot = Trot(robot, rate=STEP_RATE, height=STEP_HEIGHT, lead=0.115, level=0.9, foresee=0.04)
+    trot = Trot(robot, rate=STEP_RATE, height=STEP_HEIGHT, lead=0.08, level=0.9, foresee=0.04)
     field = terrain.field()
     ground = Ground(field)
     return Task(
