@@ -16,12 +16,16 @@ from robot_rl.errors import SpecError, UnknownNameError
 KINDS = ('urdf', 'launch', 'sim', 'policies')
 
 
+def prefixes() -> list[Path]:
+    """Places where packages keep their share/: the sourced ones first, then this interpreter's."""
+    sourced = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    return [Path(part) for part in (*sourced, sys.prefix, site.getuserbase()) if part]
+
+
 def asset_roots() -> list[Path]:
     """Folders that may hold the KINDS, best first: the checkout, then installed share folders."""
-    prefixes = [part for part in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if part]
-    prefixes += [sys.prefix, site.getuserbase()]
     checkout = Path(__file__).resolve().parent.parent
-    return [checkout, *(Path(prefix) / 'share' / 'robot_rl' for prefix in prefixes)]
+    return [checkout, *(prefix / 'share' / 'robot_rl' for prefix in prefixes())]
 
 
 def asset(kind: str, name: str) -> Path:
@@ -44,6 +48,26 @@ def asset(kind: str, name: str) -> Path:
 def find(kind: str, name: str) -> Path | None:
     """As `asset`, but None for a file that is not there and need not be."""
     return next((path for path in _candidates(kind, name) if path.is_file()), None)
+
+
+def shipped_policies() -> dict[str, Path]:
+    """Name to file of the policies that come with the package, such as 'race-racecar'."""
+    found = [path for root in asset_roots() for path in sorted((root / 'policies').glob('*.onnx'))]
+    return {path.stem: path for path in reversed(found)}  # the first root has the last word
+
+
+def policy_path(name: str) -> Path:
+    """A policy as a person names it: a path, or the name of one that comes with the package.
+
+    Raises UnknownNameError, with a suggestion among these names and the run folders in runs/.
+    """
+    path, shipped = Path(name), shipped_policies()
+    if path.exists():
+        return path
+    if path.name == name and path.stem in shipped and path.suffix in ('', '.onnx'):
+        return shipped[path.stem]
+    runs = [str(run) for run in Path('runs').glob('*') if run.is_dir()]
+    raise UnknownNameError('policy or run folder', name, [*shipped, *runs])
 
 
 def _candidates(kind: str, name: str) -> list[Path]:

@@ -18,28 +18,6 @@ from robot_rl.commands import COMMANDS
 from robot_rl.errors import MissingPackageError, RobotRLError, UnknownNameError
 
 EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
-_NEEDED: dict[str, tuple[str, ...]] = {
-    'tyro': ('The command line', 'cli'),
-    'onnxruntime': ('Running a policy', '', 'Install it with: pip install onnxruntime'),
-    'rclpy': ('ROS 2', 'ros', 'Source a ROS 2, or take its wheels.'),
-    'mcap': ('Recording', 'ros'),
-    'mujoco': ('The mujoco engine', 'train', 'It needs Python 3.11.'),
-    'av': ('Writing a film', 'video'),
-    'PIL': ('Writing a film', 'video'),
-    'pybullet': ('The pybullet engine', 'judge', 'Its wheels are for Python 3.10 and 3.11.'),
-    'warp': ('Running kernels on a GPU', 'gpu'),
-    'onnx': ('Exporting', 'train'),
-    'onnxscript': ('Exporting', 'train'),
-    'torch': ('This command', 'train'),
-    'numba': ('This command', 'train'),
-    'rsl_rl': ('This command', 'train'),
-    'tensordict': ('This command', 'train'),
-    'gymnasium': ('This command', 'train'),
-    'matplotlib': ('This command', 'train'),
-    'yaml': ('This command', 'train'),
-    'tqdm': ('This command', 'train'),
-}
-"""Missing module to what needs it, the extra that brings it, and what else to do."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
 
 
@@ -122,10 +100,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except RobotRLError as error:
         return _say(str(error))
     except ModuleNotFoundError as error:
-        package = (error.name or '').partition('.')[0]
-        if package not in _NEEDED:
+        missing = MissingPackageError.of(error)
+        if missing is None:
             raise
-        return _say(str(MissingPackageError(package, *_NEEDED[package])))
+        return _say(str(missing))
     except BrokenPipeError:  # the reader, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -141,5 +119,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _say(text: str) -> int:
     width = min(100, shutil.get_terminal_size().columns)
-    sys.stderr.write(textwrap.fill(f'robot_rl: {" ".join(text.split())}', width) + '\n')
+    paragraph = f'robot_rl: {" ".join(text.split())}'  # names and paths stay in one piece
+    lines = textwrap.wrap(paragraph, width, break_on_hyphens=False, break_long_words=False)
+    sys.stderr.write('\n'.join(lines) + '\n')
     return EXIT_USAGE

@@ -12,15 +12,30 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from robot_rl.assets import policy_path, shipped_policies
 from robot_rl.bench.config import DemoConfig
 from robot_rl.errors import SpecError, UnknownNameError
-from robot_rl.learn.config import TrainConfig
+from robot_rl.learn.config import TEST_SEED, TrainConfig
 
 if TYPE_CHECKING:
     from tyro.conf import Positional
+
+    Policy = Path
 else:
     try:
         from tyro.conf import Positional
+        from tyro.constructors import PrimitiveConstructorSpec
+
+        Policy = Annotated[
+            Path,
+            PrimitiveConstructorSpec(
+                nargs=1,
+                metavar='POLICY',
+                instance_from_str=lambda words: policy_path(words[0]),
+                is_instance=lambda value: isinstance(value, Path),
+                str_from_instance=lambda path: [str(path)],
+            ),
+        ]
     except ImportError:  # the command line says so when it comes to parsing
         Positional = Annotated
 
@@ -31,18 +46,13 @@ class List:
 
     def run(self) -> int:
         """Print them by kind."""
-        from robot_rl.assets import asset_roots
-        from robot_rl.envs import engines
-        from robot_rl.spec import registry
+        from robot_rl.spec import engines, registry
 
-        policies = {
-            path.stem for root in asset_roots() for path in (root / 'policies').glob('*.onnx')
-        }
         rows = {
             'robots': registry.robot_names(),
             'tasks': registry.task_ids(),
-            'engines': engines.engine_names(),
-            'policies': sorted(policies),
+            'engines': list(engines.ENGINES),
+            'policies': sorted(shipped_policies()),
         }
         for kind, names in rows.items():
             print(f'{kind:9} {", ".join(names) or "none"}')
@@ -71,14 +81,14 @@ class Train(TrainConfig):
 class Eval:
     """Score a policy on episodes it has never seen, on any engine."""
 
-    policy: Positional[Path]
-    """A run folder or an .onnx file."""
+    policy: Positional[Policy]
+    """A run folder, an .onnx file, or a policy that `robot_rl list` names."""
     engine: str = ''
     """Simulator, by default the first that knows the robot; one that the policy was not trained on
     is the transfer test."""
     episodes: int = 2000
     """Episodes, each from another start with other physics."""
-    seed: int = 1_000_000
+    seed: int = TEST_SEED
     """Of the episodes; training and validation use smaller ones."""
     out: Path | None = None
     """Folder for evaluation-<engine>.json and .html; by default the run folder."""
@@ -91,7 +101,9 @@ class Eval:
 
         folder = self.out or (self.policy if self.policy.is_dir() else None)
         if self.video and folder is None:
-            raise SpecError('A film needs a place: say --out FOLDER.')
+            raise SpecError(
+                f'A film needs a folder to lie in, {self.policy} is none: say --out FOLDER.'
+            )
 
         done = evaluation.evaluate(
             self.policy, self.engine, episodes=self.episodes, seed=self.seed
@@ -114,8 +126,8 @@ class Eval:
 class Play:
     """Look at episodes closely: a page to walk around in, or a film."""
 
-    policy: Positional[Path]
-    """A run folder or an .onnx file."""
+    policy: Positional[Policy]
+    """A run folder, an .onnx file, or a policy that `robot_rl list` names."""
     engine: str = ''
     """Simulator; by default the first that knows the robot."""
     episodes: int = 1
@@ -173,8 +185,8 @@ class Export:
 class Check:
     """Test a policy file as the node does before it lets the policy drive."""
 
-    policy: Positional[Path]
-    """The .onnx file."""
+    policy: Positional[Policy]
+    """An .onnx file, or a policy that `robot_rl list` names."""
     robot: str = ''
     """Robot it is to run on; by default the one it names."""
     contract: bool = False
@@ -196,8 +208,8 @@ class Check:
 class Run:
     """Start simulator, policy and goal as ROS 2 processes; what `ros2 launch` would start."""
 
-    policy: Positional[Path]
-    """The .onnx file."""
+    policy: Positional[Policy]
+    """An .onnx file, or a policy that `robot_rl list` names."""
     engine: str | None = None
     """Engine of the simulated robot, by default the fastest that can; '' for a real one."""
     goal: str = 'default'
@@ -240,8 +252,8 @@ class Identify:
     """Whose flight it is, see `robot_rl list`."""
     known: tuple[str, ...] = ()
     """What was measured otherwise, NAME=VALUE in SI units, components separated by commas."""
-    engine: str = 'analytic'
-    """Simulator that predicts."""
+    engine: str = ''
+    """Simulator that predicts; by default the fastest that knows the robot."""
     horizon: float = 0.5
     """How far ahead predictions are held against the recording [s]."""
     out: Path | None = None
@@ -272,7 +284,8 @@ def _known(item: str) -> tuple[str, tuple[float, ...]]:
         return name, tuple(map(float, values.split(',')))
     except ValueError:
         raise SpecError(
-            f'--known takes NAME=VALUE in SI units, components separated by commas, got {item!r}.'
+            '--known takes NAME=VALUE in SI units, components separated by commas, such as '
+            f'mass=0.03, got {item!r}.'
         ) from None
 
 
@@ -354,11 +367,11 @@ class BenchCurricula:
 class BenchRace:
     """Laps on unseen tracks, beside pure pursuit and a point mass."""
 
-    policy: Positional[Path]
-    """A run folder or an .onnx file."""
-    engine: str = 'analytic'
-    """Simulator."""
-    seed: int = 1_000_000
+    policy: Positional[Policy]
+    """A run folder, an .onnx file, or a policy that `robot_rl list` names."""
+    engine: str = ''
+    """Simulator; by default the fastest that knows the robot."""
+    seed: int = TEST_SEED
     """Of the tracks and of all that is drawn."""
 
     def run(self) -> int:
@@ -373,16 +386,16 @@ class BenchRace:
 class BenchLatency:
     """Time from signals to setpoint, beside torch and plain onnxruntime."""
 
-    policy: Positional[Path]
-    """The .onnx file."""
+    policy: Positional[Policy]
+    """An .onnx file, or a policy that `robot_rl list` names."""
     rounds: int = 500
     """Turns of each contender."""
 
     def run(self) -> int:
         """Measure and print."""
-        from robot_rl.bench.latency import latency
+        from robot_rl.bench import latency
 
-        latency(self.policy, self.rounds)
+        print(latency.text(latency.latency(self.policy, self.rounds)))
         return 0
 
 
@@ -390,13 +403,13 @@ class BenchLatency:
 class BenchWalk:
     """Falls and velocity errors of a walking policy, on level and on rough ground."""
 
-    policy: Positional[Path]
-    """A run folder or an .onnx file."""
-    engine: str = 'mujoco'
-    """Simulator."""
+    policy: Positional[Policy]
+    """A run folder, an .onnx file, or a policy that `robot_rl list` names."""
+    engine: str = ''
+    """Simulator; by default the fastest that knows the robot."""
     episodes: int = 500
     """Episodes, each from another start with other physics."""
-    seed: int = 1_000_000
+    seed: int = TEST_SEED
     """Of the episodes; training and validation use smaller ones."""
 
     def run(self) -> int:

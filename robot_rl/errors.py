@@ -9,6 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 import difflib
 
+NEEDED: dict[str, tuple[str, str, str]] = {
+    'tyro': ('The command line', 'cli', ''),
+    'onnxruntime': ('Running a policy', '', 'Install it with: pip install onnxruntime'),
+    'rclpy': ('Running over ROS 2', 'ros', 'Source a ROS 2, or take its wheels.'),
+    'mcap': ('Recording', 'ros', ''),
+    'mujoco': ('The mujoco engine', 'train', 'It needs Python 3.11.'),
+    'pybullet': ('The pybullet engine', 'judge', 'Its wheels are for Python 3.10 and 3.11.'),
+    'warp': ('Running kernels on a GPU', 'gpu', ''),
+    'av': ('Writing a film', 'video', ''),
+    'PIL': ('Writing a film', 'video', ''),
+    'onnx': ('Exporting a policy', 'train', ''),
+    'onnxscript': ('Exporting a policy', 'train', ''),
+    'torch': ('Simulating and training', 'train', ''),
+    'numba': ('Simulating on a CPU', 'train', ''),
+    'llvmlite': ('Fusing a task', 'train', ''),
+    'yaml': ('Randomization', 'train', ''),
+    'rsl_rl': ('Training', 'train', ''),
+    'tensordict': ('Training', 'train', ''),
+    'tqdm': ('Training', 'train', ''),
+    'gymnasium': ('The Gymnasium interface', 'train', ''),
+    'matplotlib': ('Plotting', 'train', ''),
+}
+"""Optional package to what needs it, the extra of robot_rl that brings it, what else to do."""
+
 
 class RobotRLError(Exception):
     """Base of every error that a user can cause and mend."""
@@ -56,17 +80,25 @@ class RunFolderError(RobotRLError):
 class MissingPackageError(RobotRLError):
     """An optional package that a command needs and that is not installed."""
 
-    def __init__(self, package: str, purpose: str, extra: str = '', remedy: str = '') -> None:
+    def __init__(self, package: str, purpose: str = '', remedy: str = '') -> None:
         """Say which `package` is missing, what for, and how to get it.
 
         Args:
             package: Name of the package.
-            purpose: What needs it.
-            extra: The extra of robot_rl that brings it, if one does.
-            remedy: What else is to be done or known, a sentence.
+            purpose: What needs it; by default, and with it the remedy, what NEEDED says.
+            remedy: What is to be done, a sentence.
         """
+        extra = ''
+        if not purpose:
+            purpose, extra, remedy = NEEDED.get(package, ('What was asked for', '', ''))
         install = f"Install it with: pip install 'robot_rl[{extra}]'" if extra else ''
         super().__init__(
             f'{purpose} needs the package {package!r}, which is not installed. '
             + ' '.join(filter(None, (remedy, install)))
         )
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError) -> MissingPackageError | None:
+        """What a failed import means to a user; None for a module that is no option of theirs."""
+        package = (error.name or '').partition('.')[0]
+        return cls(package) if package in NEEDED else None

@@ -51,6 +51,22 @@ def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
     write_file(path, f'{text}\n'.encode())
 
 
+def read_json(path: Path, complaint: str, command: str) -> Any:
+    """What the JSON file `path` holds.
+
+    Raises RunFolderError for one that is missing or damaged: `complaint` says what that means,
+    `command` what writes it.
+    """
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunFolderError(
+            f'{complaint}: cannot read {path} ({reason}). Choose another folder, or write it '
+            f'with: {command}'
+        ) from error
+
+
 def _finite(value: Any) -> Any:
     """The same value with None for what JSON cannot hold: infinities and not-a-number."""
     if isinstance(value, Mapping):

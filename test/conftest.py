@@ -24,17 +24,18 @@ def export_untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     """(actor of sizes, num_envs, steps, task='hover-crazyflie') -> a sound policy file."""
     pytest.importorskip('torch')
     pytest.importorskip('onnxscript')
-    from robot_rl.envs.engines import engine_factory, engine_for
+    from robot_rl.envs.engines import engine_factory
     from robot_rl.envs.functions import observation_size
     from robot_rl.envs.vector import VectorEnv
     from robot_rl.export.onnx import export_policy
     from robot_rl.export.states import collect
     from robot_rl.spec import registry
+    from robot_rl.spec.engines import engine_for
 
     def write(make: Callable, num_envs: int, steps: int, name: str = 'hover-crazyflie') -> Path:
         task = registry.task(name)
         actor = make(observation_size(task), task.action_size)
-        env = VectorEnv(task, engine_factory(engine_for(task, '')), num_envs, seed=0)
+        env = VectorEnv(task, engine_factory(engine_for(task.robot)), num_envs, seed=0)
         states, statistics = collect(env, actor, steps=steps)
         path = tmp_path_factory.mktemp('policies') / f'{task.id}.onnx'
         export_policy(

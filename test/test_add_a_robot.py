@@ -17,7 +17,7 @@ tomllib = pytest.importorskip('tomllib')
 for needed in ('tyro', 'torch', 'rsl_rl', 'onnxruntime', 'mujoco'):
     pytest.importorskip(needed)
 
-from robot_rl.envs.engines import engine_names
+from robot_rl.spec.engines import ENGINES
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -106,7 +106,7 @@ def test_its_policy_file_may_run(package, run):
     assert 'policy.onnx may run' in package.command('check')
 
 
-@pytest.mark.parametrize('engine', [name for name in engine_names() if name != 'analytic'])
+@pytest.mark.parametrize('engine', [name for name in ENGINES if name != 'analytic'])
 def test_its_policy_balances_on_every_engine(package, run, engine):
     if importlib.util.find_spec(engine) is None:
         pytest.skip(f'needs {engine}')
@@ -124,6 +124,7 @@ LEANS = """
 from pathlib import Path
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
+from robot_rl.spec.engines import ENGINES
 from robot_rl.deploy.record import read
 
 found = read(Path('a.mcap'), frozenset({'/ground_truth/joint_states'}))

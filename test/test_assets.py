@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from robot_rl import assets
-from robot_rl.assets import asset
+from robot_rl.assets import asset, policy_path, shipped_policies
 from robot_rl.errors import SpecError, UnknownNameError
 
 
@@ -40,6 +40,18 @@ def test_finds_what_colcon_installed_before_what_pip_installed(no_checkout, monk
     path = put(no_checkout / 'install', 'urdf', 'a.urdf')
     monkeypatch.setenv('AMENT_PREFIX_PATH', f'/nowhere:{no_checkout / "install"}')
     assert asset('urdf', 'a.urdf') == path
+
+
+def test_finds_an_installed_policy_by_its_name(no_checkout, monkeypatch):
+    path = put(no_checkout / 'prefix', 'policies', 'a-b.onnx')
+    monkeypatch.chdir(no_checkout)
+    assert shipped_policies() == {'a-b': path}
+    assert policy_path('a-b') == policy_path('a-b.onnx') == path
+    better = put(no_checkout / 'install', 'policies', 'a-b.onnx')
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(no_checkout / 'install'))
+    assert policy_path('a-b') == better
+    with pytest.raises(UnknownNameError, match="Did you mean 'a-b'"):
+        policy_path('a_b')
 
 
 def test_takes_an_absolute_path_of_another_package(tmp_path):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 from pathlib import Path
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from robot_rl import cli, commands
+from robot_rl.assets import shipped_policies
 from robot_rl.errors import RobotRLError
 
 pytest.importorskip('tyro')
@@ -78,7 +81,9 @@ def test_help_takes_under_300_ms(args: list[str]) -> None:
         (['train', 'hovr-crazyflie'], "Did you mean 'hover-crazyflie'?"),
         (['train', 'hover-crazyfly'], "Did you mean 'crazyflie'?"),
         (['train', '--engine', 'mujocco'], "Unknown engine 'mujocco'. Did you mean 'mujoco'?"),
-        (['check', 'nowhere.onnx', '--robot', 'crazyfly'], "Did you mean 'crazyflie'?"),
+        (['check', 'hover-crazyflie', '--robot', 'crazyfly'], "Did you mean 'crazyflie'?"),
+        (['check', 'race-racecr'], "Did you mean 'race-racecar'?"),
+        (['bench', 'walk', 'walk-go3.onnx'], "Did you mean 'walk-go2'?"),
         (['export', 'runs/nowhere'], 'runs/nowhere is not a run folder'),
         (['eval', 'runs/nowhere'], "'runs/nowhere'"),
         (['play', 'nowhere.onnx'], "'nowhere.onnx'"),
@@ -98,6 +103,34 @@ def test_mistakes_are_told_in_one_paragraph(
     monkeypatch.chdir(tmp_path)
     assert expected in _mistake(capsys, *args)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('name', sorted(shipped_policies()))
+def test_every_shipped_policy_goes_by_its_name(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    takers = [key for key, kind in commands.COMMANDS.items() if 'policy' in _fields(kind)]
+    assert {'run', 'eval', 'play', 'check', 'bench latency'} <= set(takers)
+    for command in takers:
+        options: Any = getattr(cli.parse([*command.split(), name]), '__self__')  # noqa: B009
+        assert options.policy == shipped_policies()[name]
+    own = tmp_path / f'{name}.onnx'
+    own.touch()
+    options = getattr(cli.parse(['run', own.name]), '__self__')  # noqa: B009
+    assert options.policy == Path(own.name), 'a path comes first'
+
+
+def _fields(kind: Any) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
+
+
+def test_a_run_folder_with_a_slip_is_suggested(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'runs/first').mkdir(parents=True)
+    assert "Did you mean 'runs/first'?" in _mistake(capsys, 'play', 'runs/frist')
 
 
 @pytest.mark.parametrize(

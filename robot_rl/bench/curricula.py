@@ -24,7 +24,8 @@ from robot_rl.bench.training import train_one
 from robot_rl.curricula.curriculum import Array
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import actor_policy, run_episodes
-from robot_rl.learn.train import TEST_SEED, load_actor
+from robot_rl.learn.config import TEST_SEED
+from robot_rl.learn.train import load_actor
 from robot_rl.machine import machine_name
 from robot_rl.spec import registry
 
@@ -100,7 +101,8 @@ def curricula(
     RobotRLError when a training fails.
     """
     robot = registry.task(task_id).robot
-    wide = randomization or str(asset('sim', f'randomization/{robot.name}-wide.yaml').resolve())
+    own = Path(robot.ranges)
+    wide = randomization or str(asset('sim', str(own.with_stem(f'{own.stem}-wide'))).resolve())
     rows: dict[str, list[Judged]] = {name: [] for name in CONTENDERS}
     for seed in seeds:
         for name, judged in rows.items():

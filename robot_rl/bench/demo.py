@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import csv
-from dataclasses import replace
-import json
+from dataclasses import asdict, replace
 from pathlib import Path
 import shutil
 import sys
@@ -21,16 +20,21 @@ from robot_rl.bench.plots import Durations, Flight, Learning, duration
 from robot_rl.bench.report import Fact, Report, write
 from robot_rl.deploy.check import check, time_steps
 from robot_rl.deploy.policy import Policy
+from robot_rl.deploy.timing import percentiles
 from robot_rl.errors import PolicyFileError, RobotRLError, RunFolderError
 from robot_rl.export.run import export_run
+from robot_rl.files import read_json, write_json
 from robot_rl.learn.config import TrainConfig
-from robot_rl.learn.run_folder import read_config
+from robot_rl.learn.run_folder import read_config, read_evaluation
 from robot_rl.learn.train import train
 from robot_rl.machine import machine_name
+from robot_rl.spec import registry
+from robot_rl.spec.engines import engines_of
 
 T = TypeVar('T')
 
-ENGINES = ('analytic', 'mujoco')
+MARKER = 'demo.json'
+"""What was asked of a demo, in its folder: the next one may remove only such a folder."""
 TRANSFER_POINTS = 3.0
 """[%] the most that success may differ between the engines."""
 CRASHED = 1.0
@@ -58,6 +62,7 @@ def demo(config: DemoConfig) -> int:
     finally:
         page = config.out / 'report.html'
         if config.out.is_dir():
+            write_json(config.out / MARKER, {**asdict(config), 'out': str(config.out)})
             write(replace(progress.report, facts=progress.facts), page)
             print(f'\nReport: {page.resolve()}')
     print(_summary(progress.facts))
@@ -68,7 +73,7 @@ def _clear(folder: Path) -> None:
     """Remove an earlier demo. Raises RunFolderError for a folder that is something else."""
     if not folder.exists():
         return
-    if not (folder / 'config.json').exists() and not (folder / 'report.html').exists():
+    if not (folder / MARKER).is_file():
         raise RunFolderError(f'{folder} exists and is no demo. Choose another folder with --out.')
     shutil.rmtree(folder)
 
@@ -80,12 +85,14 @@ class _Demo:
         self.config = config
         self.facts: list[Fact] = []
         self.report = Report(f'{config.task}: trained, checked and flown')
+        self._engines = engines_of(registry.task(config.task).robot)[:2]
+        """That of training, and one it never saw."""
         self._step, self._steps = 0, 6
 
     def run(self) -> None:
         config = self.config
         self._timed(f'Training {config.task}', self._train)
-        for engine in ENGINES:
+        for engine in self._engines:
             self._timed(f'Evaluating on the {engine} engine', lambda e=engine: self._evaluate(e))
         path = self._timed('Exporting and checking', self._export)
         self._timed('Flying over ROS 2: hover', lambda: self._fly(path, 'hover', config.hover_s))
@@ -118,7 +125,7 @@ class _Demo:
             quiet=not sys.stderr.isatty(),
         )
         run = train(asked, root=config.out.parent)
-        told = json.loads((run / 'evaluation.json').read_text())
+        told = read_evaluation(run)
         self.report = replace(
             self.report, learning=_learning(run, asked.validation_episodes), machine=_machine(run)
         )
@@ -149,10 +156,14 @@ class _Demo:
         report = check(path)
         print('\n'.join(f'      {line}' for line in report.text().splitlines()))
         if not report.ok:
-            raise PolicyFileError(f'{path} did not pass its own check.')
+            failed = report.checks[-1]
+            raise PolicyFileError(
+                f'{path} was exported but may not run, for its {failed.name}: {failed.detail} See '
+                f'all checks with: robot_rl check {path}'
+            )
         self.report = replace(self.report, contract=contract)
-        p50, p99 = np.percentile(1e6 * time_steps(Policy.load(path), 1000), (50.0, 99.0))
-        good = bool(p50 <= TARGET_P50 and p99 <= TARGET_P99)
+        p50, p99 = percentiles(1e6 * time_steps(Policy.load(path), 1000))
+        good = p50 <= TARGET_P50 and p99 <= TARGET_P99
         note = f'median; 99 % in {duration(p99)} µs; one right after another'
         self._say(Fact('Policy step', f'{duration(p50)} µs', note, good))
         return path
@@ -182,8 +193,9 @@ def _learning(run: Path, episodes: int) -> Learning:
     """Read progress.csv and validation.json of a run."""
     with (run / 'progress.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
-    validated: list[dict[str, Any]] = json.loads((run / 'validation.json').read_text())
-    kept = json.loads((run / 'evaluation.json').read_text())['chosen_on_validation']['iteration']
+    complaint, command = f'{run} was not validated', f'robot_rl train --name {run.name} --resume'
+    validated: list[dict[str, Any]] = read_json(run / 'validation.json', complaint, command)
+    kept = read_evaluation(run)['chosen_on_validation']['iteration']
     return Learning(
         seconds=np.array([float(row['cpu_s']) for row in rows]),
         rewards=np.array([float(row['reward']) for row in rows]),

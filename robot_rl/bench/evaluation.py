@@ -19,14 +19,17 @@ from robot_rl.bench.statistics import (
     wilson,
 )
 from robot_rl.deploy.policy import Policy
-from robot_rl.envs.engines import engine_for, make_env
+from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.rollout import Policy as RolloutPolicy
 from robot_rl.envs.vector import Observation, VectorEnv
 from robot_rl.errors import RunFolderError, SpecError
 from robot_rl.files import write_json
-from robot_rl.learn.train import TEST_SEED, load_actor
+from robot_rl.learn.config import TEST_SEED
+from robot_rl.learn.run_folder import ranges_of
+from robot_rl.learn.train import load_actor
 from robot_rl.spec import registry
+from robot_rl.spec.engines import engine_for
 from robot_rl.spec.randomization import parameter_of
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
@@ -73,7 +76,7 @@ def file_policy(policy: Policy) -> RolloutPolicy:
         nonlocal memory
         if len(memory) != env.num_envs:
             memory = np.zeros((env.num_envs, len(policy.memory)), np.float32)
-        memory[env.episode_steps.numpy() == 0] = 0.0
+        memory[env.restarted.numpy()] = 0.0
         measured = {name: env.measured[name].numpy() for name in policy.inputs}
         setpoint = np.empty((env.num_envs, len(policy.setpoint)), np.float32)
         for row in range(env.num_envs):
@@ -93,6 +96,8 @@ def prepare(
 ) -> tuple[VectorEnv, RolloutPolicy, str]:
     """Environments for whole episodes side by side, a policy for them, and the engine's name.
 
+    Physics are spread as the run trained with, or as the robot's own file says.
+
     Args:
         path: A run folder or an .onnx file.
         engine: Name of the engine; the first that knows the robot where empty.
@@ -104,10 +109,21 @@ def prepare(
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
     """
     if episodes < 1:
-        raise SpecError(f'There must be at least one episode to run, got {episodes}.')
+        raise SpecError(
+            f'There must be at least one episode to run, got {episodes}. Choose another '
+            '--episodes.'
+        )
     task, policy = load(path)
-    engine = engine_for(task, engine)
-    env = make_env(task, engine, episodes, seed=seed, randomize=randomize, noise=randomize)
+    engine = engine_for(task.robot, engine)
+    env = make_env(
+        task,
+        engine,
+        episodes,
+        seed=seed,
+        randomize=randomize,
+        noise=randomize,
+        randomization=ranges_of(path),
+    )
     return env, policy, engine
 
 
@@ -133,7 +149,6 @@ def score(evaluation: Evaluation) -> Score:
     """Rates with Wilson intervals, interquartile mean of the return with a bootstrap interval."""
     episodes = evaluation.episodes
     num = len(episodes.success)
-    alive = episodes.error[~episodes.crashed]
     rewards = np.array_split(episodes.reward.double().numpy(), min(STRATA, num))
     from_file = evaluation.path.suffix == '.onnx'  # holds setpoints, not the actions rewards see
     return Score(
@@ -141,7 +156,7 @@ def score(evaluation: Evaluation) -> Score:
         episodes=num,
         success=wilson(int(episodes.success.sum()), num),
         crashed=wilson(int(episodes.crashed.sum()), num),
-        median_error=float(alive.median()) if len(alive) else math.inf,
+        median_error=episodes.median_error,
         episode_return=None if from_file else stratified_bootstrap(rewards),
     )
 

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from robot_rl.deploy.policy import Policy, open_session
+from robot_rl.deploy.timing import percentiles
 from robot_rl.machine import machine_name
 from robot_rl.spec import policy_file, registry
 
@@ -35,17 +36,27 @@ class Latency:
     """[us]"""
 
 
-def latency(path: str | Path, rounds: int = 400, paced: int = PACED_CALLS) -> list[Latency]:
-    """Print and return the latency of a policy file.
+@dataclass(frozen=True)
+class Comparison:
+    """All contenders on one policy file."""
+
+    task: str
+    calls: int
+    """Of each contender, in turns."""
+    rows: tuple[Latency, ...]
+    """Ours first, then plain `session.run`, where torch and onnx are there and the network is a
+    plain one torch eager, and last ours once a control period."""
+    omitted: str
+    """Why torch eager is not among them; '' if it is."""
+
+
+def latency(path: str | Path, rounds: int = 400, paced: int = PACED_CALLS) -> Comparison:
+    """Time a policy file.
 
     Args:
         path: The policy file.
         rounds: Turns of each contender, `BLOCK` calls each.
         paced: Calls once a control period.
-
-    Returns:
-        Ours first, then plain `session.run`, where torch and onnx are there and the network is a
-        plain one torch eager, and last ours once a control period.
 
     Raises:
         PolicyFileError: The file is not sound.
@@ -61,12 +72,8 @@ def latency(path: str | Path, rounds: int = 400, paced: int = PACED_CALLS) -> li
     eager, why_not = _eager(policy, file)
     if eager is not None:
         contenders['torch eager'] = eager
-    results = _measure(contenders, rows, rounds)
-    results.append(_paced(policy, rows, paced))
-    print(_table(results, policy, rounds))
-    if why_not:
-        print(f'torch eager left out: {why_not}')
-    return results
+    results = [*_measure(contenders, rows, rounds), _paced(policy, rows, paced)]
+    return Comparison(policy.contract.task, rounds * BLOCK, tuple(results), why_not)
 
 
 def _ours(policy: Policy) -> Contender:
@@ -163,19 +170,22 @@ def _time(contender: Contender, row: Row) -> float:
 
 
 def _summary(name: str, seconds: np.ndarray) -> Latency:
-    p50, p99 = 1e6 * np.percentile(seconds, (50.0, 99.0))
-    return Latency(name, float(p50), float(p99))
+    return Latency(name, *percentiles(1e6 * seconds))
 
 
-def _table(results: list[Latency], policy: Policy, rounds: int) -> str:
-    ours = results[0]
+def text(found: Comparison) -> str:
+    """The table for a terminal."""
+    ours = found.rows[0]
     lines = [
-        f'{policy.contract.task}, signals to setpoint, {rounds * BLOCK} calls each, in turns',
+        f'{found.task}, signals to setpoint, {found.calls} calls each, in turns',
         machine_name(),
         '',
         f'{"":26}{"p50 [us]":>10}{"p99 [us]":>10}{"p50 / ours":>12}',
     ]
-    lines += [f'{r.name:26}{r.p50:10.1f}{r.p99:10.1f}{r.p50 / ours.p50:12.2f}' for r in results]
+    lines += [f'{r.name:26}{r.p50:10.1f}{r.p99:10.1f}{r.p50 / ours.p50:12.2f}' for r in found.rows]
     met = ours.p50 <= TARGET_P50 and ours.p99 <= TARGET_P99
     target = f'Target: p50 <= {TARGET_P50:g} us, p99 <= {TARGET_P99:g} us'
-    return '\n'.join([*lines, '', f'{target}: {"met" if met else "not met"}.'])
+    lines += ['', f'{target}: {"met" if met else "not met"}.']
+    if found.omitted:
+        lines.append(f'torch eager left out: {found.omitted}')
+    return '\n'.join(lines)

@@ -10,8 +10,9 @@ import torch
 
 from robot_rl.bench.evaluation import Evaluation, load, prepare
 from robot_rl.envs.engines import make_env
-from robot_rl.envs.rollout import Policy
-from robot_rl.envs.vector import VectorEnv
+from robot_rl.envs.rollout import Policy, rollout
+from robot_rl.envs.vector import Observation, VectorEnv
+from robot_rl.learn.run_folder import ranges_of
 from robot_rl.pictures.episode import Episode
 from robot_rl.spec.task import Signals, Step
 from robot_rl.spec.world import World
@@ -48,7 +49,8 @@ def telling(evaluation: Evaluation) -> list[Episode]:
     order = np.lexsort((-result.steps.numpy(), result.error.numpy()))
     num = len(order)
     chosen = {int(order[-1]): 'worst', int(order[num // 2]): 'median', int(order[0]): 'best'}
-    env = make_env(task, evaluation.engine, num, seed=evaluation.seed)
+    ranges = ranges_of(evaluation.path)
+    env = make_env(task, evaluation.engine, num, seed=evaluation.seed, randomization=ranges)
     return record(env, policy, evaluation.engine, chosen, seed=evaluation.seed)
 
 
@@ -60,15 +62,18 @@ def record(
     rows: dict[int, list[Row]] = {index: [] for index in names}
     errors: dict[int, list[float]] = {index: [] for index in names}
     ended = dict.fromkeys(names, '')
+    told = torch.zeros(0)
+
+    def overheard(env: VectorEnv, observation: Observation) -> tuple:
+        nonlocal told
+        action, setpoint = policy(env, observation)
+        told = task.act(action, env.measured, env.memory) if setpoint is None else setpoint
+        return action, setpoint
+
     with torch.inference_mode():
-        observation = env.reset(seed=seed)
+        transitions = rollout(env, overheard, seed=seed)
         drawn = {index: _row(env.drawn, index) for index in names}
-        for _ in range(task.max_episode_steps):
-            action, setpoint = policy(env, observation)
-            told = setpoint
-            if told is None:
-                told = task.act(action, env.measured, env.memory)
-            transition = env.step(action, setpoint)
+        for transition in transitions:
             true, error = transition.step, task.error(transition.step)
             for index in [index for index, end in ended.items() if not end]:
                 rows[index].append(_row({**true.signals, 'setpoint': told}, index))
@@ -77,7 +82,6 @@ def record(
                     ended[index] = f'ended by {_failures(true, env, index)}'
             if all(ended.values()):
                 break
-            observation = transition.observation
     return [
         _episode(env, engine, name, ended[index], drawn[index], rows[index], errors[index])
         for index, name in names.items()

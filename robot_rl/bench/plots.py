@@ -121,7 +121,7 @@ def _styled(plot: Callable[..., Any]) -> Callable[..., str]:
         try:
             from matplotlib import rc_context
         except ImportError:
-            raise MissingPackageError('matplotlib', 'Plotting', 'train') from None
+            raise MissingPackageError('matplotlib') from None
         # A salt of its own keeps the ids of one plot apart from those of the next on the same
         # page.
         with rc_context({**_STYLE, 'svg.hashsalt': f'plot{next(_serial)}'}):

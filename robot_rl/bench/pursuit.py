@@ -15,8 +15,10 @@ import numpy as np
 import torch
 
 from robot_rl.envs.vector import VectorEnv
-from robot_rl.mdp.racing import GRAVITY, Grip, speed_profile
+from robot_rl.mdp.actions import within
+from robot_rl.mdp.racing import Grip, speed_profile
 from robot_rl.mdp.tracks import SECTIONS, Tracks
+from robot_rl.spec.robot import GRAVITY
 
 PREVIEW_S = 0.15
 """[s] the speed asked for is that of the place reached so much later: the speed loop lags."""
@@ -77,6 +79,5 @@ class PurePursuit:
         # No harder on the throttle than its circle says: a tyre that drives does not steer.
         speed = torch.minimum(speed, forward + self._gain)
         low, high = (torch.tensor(row) for row in (env.task.setpoint.low, env.task.setpoint.high))
-        setpoint = torch.stack((speed, steering), 1)
-        setpoint = torch.minimum(torch.maximum(setpoint, low), high)
+        setpoint = within(torch.stack((speed, steering), 1), low, high)
         return torch.zeros(env.num_envs, env.task.action_size), setpoint

@@ -2,7 +2,8 @@
 
 TRACKS tracks that training never saw, each at FRICTIONS friction values; a car starts at rest and
 drives LAPS laps, the first of which is not timed. All else is drawn from the randomization file,
-the same for every contender. A lap is clean if it is finished without touching a wall.
+the same for every contender. A lap is finished when the way along the centre line, what was driven
+backwards taken off, has grown by its length, and clean if no wall was touched: see mdp/circuit.py.
 
 The peer is bench/pursuit.py at its best safe setting: of those that finish every lap on all of
 these tracks cleanly, the fastest. It is thus chosen on the very tracks it is judged on, in its
@@ -27,12 +28,14 @@ from robot_rl.bench.evaluation import load
 from robot_rl.bench.pursuit import PurePursuit, Setting
 from robot_rl.bench.statistics import Interval, wilson
 from robot_rl.envs.engines import make_env
-from robot_rl.envs.vector import VectorEnv
+from robot_rl.envs.rollout import rollout
+from robot_rl.envs.vector import Observation, VectorEnv
 from robot_rl.errors import SpecError
-from robot_rl.learn.train import TEST_SEED
+from robot_rl.learn.config import TEST_SEED
 from robot_rl.machine import machine_name
 from robot_rl.mdp.racing import lap_time, least_curvature, speed_profile
 from robot_rl.mdp.tracks import Tracks, tracks
+from robot_rl.spec.engines import engine_for
 from robot_rl.spec.robot import Robot
 from robot_rl.tasks import race
 
@@ -116,16 +119,17 @@ def drive(
         pose: Whether the policy takes the arc length instead of the observation.
     """
     num, dt = env.num_envs, env.task.control_dt
-    observation = env.reset(seed=seed)
+
+    def driver(env: VectorEnv, observation: Observation) -> tuple:
+        return policy(env, torch.from_numpy(position.astype(np.float32)) if pose else observation)
+
+    transitions = rollout(env, driver, seed=seed)
     env.engine.randomize({'friction': frictions(num)}, torch.arange(num))
     position, travelled = np.zeros(num), np.zeros(num)
     finished, touched = np.zeros(num, np.int64), np.zeros(num, np.bool_)
     crossed, times = np.zeros(num), np.full(num, np.nan)
     with torch.inference_mode():
-        for index in range(round(LAPS * LONGEST_S / dt)):
-            seen = torch.from_numpy(position.astype(np.float32)) if pose else observation
-            moved = env.step(*policy(env, seen))
-            observation = moved.observation
+        for index, moved in enumerate(transitions):
             now = moved.step.signals['track_position'][:, 0].double().numpy()
             touched |= moved.terminated.numpy() & (finished < LAPS)
             step = (now - position + 0.5 * length) % length - 0.5 * length
@@ -172,7 +176,7 @@ def bound(robot: Robot, bank: Tracks) -> Array:
     return np.stack(times, 1).ravel()
 
 
-def run(path: Path, engine: str = 'analytic', seed: int = TEST_SEED) -> Result:
+def run(path: Path, engine: str = '', seed: int = TEST_SEED) -> Result:
     """Judge the policy in `path`, a run folder or an .onnx file, beside the peer and the bound.
 
     Raises:
@@ -181,12 +185,19 @@ def run(path: Path, engine: str = 'analytic', seed: int = TEST_SEED) -> Result:
     """
     task, policy = load(path)
     if task.name != 'race':
-        raise SpecError(f'{path} is a policy for {task.id!r}; bench race needs one for race.')
+        raise SpecError(
+            f'{path} is a policy for {task.id!r}; bench race needs one for race. Train one with: '
+            'robot_rl train race-racecar'
+        )
+    engine = engine_for(task.robot, engine)
     bank = tracks(TRACKS, seed)
     settings = sweep(task.robot, bank, engine, seed)
     safe = [row for row in settings if row[1].safe]
     if not safe:
-        raise SpecError('No setting of pure pursuit is safe on these tracks.')
+        raise SpecError(
+            f'None of {len(settings)} settings of pure pursuit, which the policy is held against, '
+            f'drives {TRACKS} tracks of seed {seed} on {engine} unharmed. Choose another --seed.'
+        )
     env = world(task.robot, bank, engine, blind=False, seed=seed)
     laps = drive(env, np.repeat(bank.length, FRICTIONS), policy, seed)
     (setting, peer), (risky_setting, risky) = safe[0], settings[0]

@@ -8,16 +8,21 @@ on one thread, in turns.
 from __future__ import annotations
 
 from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass
 import importlib
 import time
 from typing import Any
 
 from robot_rl.envs.engines import make_env
+from robot_rl.errors import MissingPackageError
 from robot_rl.machine import machine_name
 from robot_rl.spec import registry
+from robot_rl.spec.engines import engines_of
 
 ROUNDS = 5
+FEW = 256
+"""Environments of the engines that are slower."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +41,14 @@ def sim(
     import torch
 
     torch.set_num_threads(1)
+    fastest, *others = engines_of(registry.task(task_id).robot)
     contenders = {
-        'robot_rl, analytic, sensors with noise': (
-            num_envs,
-            _ours(task_id, 'analytic', num_envs, True),
-        ),
-        'robot_rl, analytic, exact sensors': (
-            num_envs,
-            _ours(task_id, 'analytic', num_envs, False),
-        ),
-        'robot_rl, mujoco': (256, _ours(task_id, 'mujoco', 256, True)),
+        f'robot_rl, {fastest}, {sensors}': (num_envs, _ours(task_id, fastest, num_envs, noise))
+        for sensors, noise in (('sensors with noise', True), ('exact sensors', False))
     }
+    for name in others:
+        with contextlib.suppress(MissingPackageError):
+            contenders[f'robot_rl, {name}'] = (FEW, _ours(task_id, name, FEW, True))
     peer = _l2f(num_envs)
     if peer is not None:
         contenders['l2f'] = (num_envs, peer)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import json
 import math
 from pathlib import Path
 import resource
@@ -20,6 +19,7 @@ import time
 from typing import Any
 
 from robot_rl.errors import RobotRLError
+from robot_rl.learn.run_folder import read_evaluation
 from robot_rl.machine import machine_name
 from robot_rl.spec import registry
 
@@ -90,9 +90,12 @@ def train_one(
     command += ['--seed', str(seed), '--name', name, '--quiet', *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RobotRLError(f'Training seed {seed} failed: {done.stderr.strip()[-500:]}')
+        raise RobotRLError(
+            f'Training {task_id!r} with seed {seed} ended with exit code {done.returncode}: '
+            f'{done.stderr.strip()[-500:]} See all of it with: {" ".join(command[1:])}'
+        )
     run = folder / 'runs' / name
-    return run, json.loads((run / 'evaluation.json').read_text())
+    return run, read_evaluation(run)
 
 
 def _time_original(binary: Path) -> float:
@@ -101,7 +104,10 @@ def _time_original(binary: Path) -> float:
     try:
         subprocess.run([str(binary.resolve())], capture_output=True, check=True, timeout=1800)
     except (OSError, subprocess.SubprocessError) as error:
-        raise RobotRLError(f'Cannot run the original trainer {binary}: {error}') from error
+        raise RobotRLError(
+            f'Cannot run the original trainer {binary}: {str(error).rstrip(".")}. Build it, and '
+            'give the program that trains once and ends.'
+        ) from error
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -14,10 +14,10 @@ import torch
 
 from robot_rl.bench.evaluation import prepare
 from robot_rl.bench.statistics import wilson
-from robot_rl.envs.rollout import Policy
+from robot_rl.envs.rollout import Policy, rollout
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
-from robot_rl.learn.train import TEST_SEED
+from robot_rl.learn.config import TEST_SEED
 from robot_rl.mdp import gait
 
 SETTLE_S = 1.0
@@ -57,18 +57,19 @@ def walks(path: Path, engine: str = '', episodes: int = 500, seed: int = TEST_SE
 def measure(env: VectorEnv, policy: Policy, seed: int) -> Walks:
     """Run one whole episode in each environment of `env`. Raises SpecError, see `walks`."""
     dt, num = env.task.control_dt, env.num_envs
-    observation = env.reset(seed=seed)
     up = torch.ones(num, dtype=torch.bool)
     since, counted, steps = torch.zeros(3, num).unbind()
     sums = torch.zeros(4, num)
     asked = None
     with torch.inference_mode():
-        for _ in range(env.task.max_episode_steps):
-            transition = env.step(*policy(env, observation))
-            observation, signals = transition.observation, transition.step.signals
+        for transition in rollout(env, policy, seed=seed):
+            signals = transition.step.signals
             missing = [name for name in NEEDED if name not in signals]
             if missing:
-                raise SpecError(f'Task {env.task.id!r} has no signal {missing[0]!r} to measure.')
+                raise SpecError(
+                    f'Task {env.task.id!r} has no signal {missing[0]!r}, which bench walk needs. '
+                    'Choose a policy of a task that walks, such as walk-go2.'
+                )
             goal = torch.cat((signals['goal_lin_vel_b'], signals['goal_ang_vel_b']), dim=1)
             same = torch.ones(num) if asked is None else (goal == asked).all(1).float()
             asked, since = goal, (since + dt) * same

@@ -32,9 +32,9 @@ HISTORY = 5000
 class AlpGmm:
     """See Curriculum."""
 
-    def __init__(self, size: int, seed: int = 0) -> None:
-        """Tasks of `size` coordinates."""
-        self.size = size
+    def __init__(self, centre: Array, seed: int = 0) -> None:
+        """Tasks of as many coordinates as `centre` (size,) has."""
+        self.size = size = len(centre)
         self._tasks, self._returns = np.zeros((0, size)), np.zeros(0)
         self._new = 0  # of these, how many came after the last fit
         self._mixture: Mixture | None = None

@@ -7,6 +7,7 @@ and 1 being the ends of its range. What the parameters are, a curriculum need no
 from __future__ import annotations
 
 from collections.abc import Sequence
+import importlib
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,13 @@ from numpy.typing import NDArray
 from robot_rl.errors import SpecError, UnknownNameError
 
 Array = NDArray[np.float64]
-NAMES = ('none', 'uniform', 'alp_gmm', 'widening')
+CURRICULA = {
+    'uniform': ('robot_rl.curricula.curriculum', 'Uniform'),
+    'alp_gmm': ('robot_rl.curricula.alp_gmm', 'AlpGmm'),
+    'widening': ('robot_rl.curricula.widening', 'Widening'),
+}
+"""Name to module and class; each is made of the nominal task, `make` has more."""
+NAMES = ('none', *CURRICULA)
 
 
 class Curriculum(Protocol):
@@ -52,9 +59,9 @@ class Curriculum(Protocol):
 class Uniform:
     """The baseline: any task is as likely as any other, whatever happens."""
 
-    def __init__(self, size: int, seed: int = 0) -> None:
-        """Tasks of `size` coordinates."""
-        self.size = size
+    def __init__(self, centre: Array, seed: int = 0) -> None:
+        """Tasks of as many coordinates as `centre` (size,) has."""
+        self.size = len(centre)
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
@@ -89,9 +96,6 @@ def make(name: str, centre: Sequence[float]) -> Curriculum | None:
         UnknownNameError: No such curriculum.
         SpecError: There is nothing to choose.
     """
-    from robot_rl.curricula.alp_gmm import AlpGmm
-    from robot_rl.curricula.widening import Widening
-
     if name not in NAMES:
         raise UnknownNameError('curriculum', name, NAMES)
     if name == 'none':
@@ -99,8 +103,7 @@ def make(name: str, centre: Sequence[float]) -> Curriculum | None:
     if not len(centre):
         raise SpecError(
             f'The curriculum {name!r} has nothing to choose: no parameter of the randomization '
-            "file is marked 'curriculum: true'."
+            "file is marked 'curriculum: true'. Mark one, or train with --curriculum none."
         )
-    if name == 'widening':
-        return Widening(np.array(centre))
-    return AlpGmm(len(centre)) if name == 'alp_gmm' else Uniform(len(centre))
+    module, kind = CURRICULA[name]
+    return getattr(importlib.import_module(module), kind)(np.array(centre))

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from robot_rl.deploy.policy import Policy, check_interface, contract_in, open_session
+from robot_rl.deploy.timing import percentiles
 from robot_rl.errors import ContractError, PolicyFileError, UnknownNameError
 from robot_rl.spec import policy_file, registry
 from robot_rl.spec.contract import Contract, require_fit
@@ -136,11 +137,14 @@ class _SelfTest:
 
     def step_time(self) -> str:
         """Time steps on whatever the buffers hold; the policy's state is put back."""
-        median, high = np.percentile(time_steps(self._policy, _TIMED), (50.0, 99.0))
+        median, high = percentiles(time_steps(self._policy, _TIMED))
         period = self._policy.contract.control_dt
         detail = f'median {1e6 * median:.1f} us, p99 {1e6 * high:.1f} us'
         if high > period:
-            raise PolicyFileError(f'{detail}: longer than the control period, {period:g} s.')
+            raise PolicyFileError(
+                f'A step takes too long: {detail}, expected at most a control period, '
+                f'{1e6 * period:g} us. Train a smaller network, or run it on a faster machine.'
+            )
         return f'{detail}, of {1e6 * period:g} us a period'
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,14 @@ STAGED = SAFE_MODES | {Mode.STARTING, Mode.UNSTICK}
 class Conduct:
     """Chooses and follows the stages that one setpoint level of the robot declares."""
 
-    def __init__(self, setpoint: Setpoint, views: Mapping[str, Values]) -> None:
-        """`views` are the newest measurements by signal name."""
+    def __init__(
+        self, setpoint: Setpoint, joint_names: Sequence[str], views: Mapping[str, Values]
+    ) -> None:
+        """`views` are the newest measurements by signal name, of joints in the robot's order."""
+        self._setpoint, self._views = setpoint, views
+        self._joints: list[int] = []
+        if setpoint.follows_joints:
+            self._joints = [joint_names.index(name) for name in setpoint.fields]
         low, high = np.array(setpoint.low), np.array(setpoint.high)
         self.safe = Stages(setpoint.safe, low, high)
         self.start = Stages(setpoint.start, low, high) if setpoint.start else None
@@ -55,6 +61,16 @@ class Conduct:
             chosen.start()
         if self._stuck is not None:
             self._stuck.reset()
+
+    def present(self) -> Values:
+        """Setpoint (size,) that leaves the robot as it is: its joints where they are, or neutral.
+
+        A limited slew starts from it.
+        """
+        if not self._joints:
+            return np.array(self._setpoint.neutral)
+        measured = self._views['joint_pos'][self._joints]
+        return np.minimum(np.maximum(measured, self._setpoint.low), self._setpoint.high)
 
     def stuck(self, sent: Values, gap: float) -> str:
         """Why the robot counts as stuck, having been sent `sent` for `gap` [s] more; '' if not."""

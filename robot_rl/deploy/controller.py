@@ -11,8 +11,8 @@ spec/stage.py. A robot that is asked to move and does not does what it declares 
 
 What happens when something fails, while the policy drives:
 - a stale, missing or implausible input, or missed deadlines: the robot's safe action starts at
-  once. If the inputs are good again for CLEAR_TICKS periods within `Limits.recovery_s`, the
-  policy resumes; else FAULT.
+  once. If the inputs are good again within `Limits.recovery_s`, the policy resumes; else FAULT. So
+  it is where that happens too often (disturbances.py).
 - tilt, fence, a policy output that is not finite, a clock that runs backwards: FAULT at once.
 - FAULT is latched: the safe action runs to its last stage and holds there until `reset`.
 While the robot starts, any of these is a FAULT; while it stops in its own way, those that do not
@@ -33,11 +33,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from robot_rl.deploy.command import Command
 from robot_rl.deploy.conduct import STAGED, Conduct
-from robot_rl.deploy.diagnosis import Finding, diagnose
-from robot_rl.deploy.drift import Drift, Window
+from robot_rl.deploy.diagnosis import Finding
+from robot_rl.deploy.disturbances import Disturbances
+from robot_rl.deploy.evidence import Evidence
 from robot_rl.deploy.limits import Failure, InputLimits, SetpointLimits
 from robot_rl.deploy.modes import Event, Mode, next_mode
 from robot_rl.deploy.policy import Policy
@@ -46,32 +47,6 @@ from robot_rl.deploy.timing import TickMeter
 from robot_rl.deploy.watchdog import Inputs, needed_signals
 from robot_rl.spec.contract import require_fit
 from robot_rl.spec.robot import Robot
-
-CLEAR_TICKS = 5
-"""Good control periods in a row after which a disturbance has passed."""
-MAX_RECOVERIES = 3
-"""Recoveries allowed within RECOVERY_WINDOW_S; one more is a fault."""
-RECOVERY_WINDOW_S = 10.0
-DIAGNOSIS_S = 4.0
-"""[s] of flight that `Controller.diagnose` looks at."""
-
-
-class Command:
-    """What the robot is told this period. One object, overwritten at each tick."""
-
-    __slots__ = ('mode', 'publish', 'reason', 'setpoint', 'stiffness')
-
-    def __init__(self, size: int) -> None:
-        """Start idle."""
-        self.setpoint: NDArray[np.float64] = np.zeros(size)
-        """(size,) SI values in the order of the robot's setpoint fields."""
-        self.stiffness = 1.0
-        """Part of the drives' own stiffness, for messages that carry gains; 0 damps."""
-        self.mode = Mode.IDLE
-        self.reason = ''
-        """Why the robot is not doing what was asked; '' if it is."""
-        self.publish = False
-        """Whether to send the setpoint."""
 
 
 class Controller:
@@ -82,7 +57,7 @@ class Controller:
         contract = policy.contract
         require_fit(contract, robot)
         self.robot, self.policy = robot, policy
-        self._setpoint = setpoint = robot.setpoint(contract.level)
+        setpoint = robot.setpoint(contract.level)
         self.command = Command(setpoint.size)
         self.inputs = Inputs(robot, needed_signals(robot, contract.signals, setpoint))
         self._input_limits = InputLimits(robot, self.inputs)
@@ -93,25 +68,14 @@ class Controller:
             (policy.inputs[s.name], self.inputs.sources[s.name].view) for s in contract.signals
         )
         views = {name: source.view for name, source in self.inputs.sources.items()}
-        self._conduct = conduct = Conduct(setpoint, views)
+        self._conduct = conduct = Conduct(setpoint, robot.joint_names, views)
         self._recovery_s = min(robot.limits.recovery_s, conduct.safe.first_stage_s)
-        self._joints: list[int] = []
-        if setpoint.follows_joints:
-            self._joints = [robot.joint_names.index(name) for name in setpoint.fields]
         self._takeover = Takeover(setpoint.size, robot.limits.takeover_age_s)
         self.meter = TickMeter(contract.control_dt)
-        self.drift = Drift(contract)
-        """How far the signals have gone from what training saw."""
-        sources = self.inputs.sources.values()
-        self._clock = next((s for s in sources if not s.requested), None)
-        parts = {s.signal.name: slice(s.start, s.start + s.signal.size) for s in sources}
-        rows = round(DIAGNOSIS_S / contract.control_dt)
-        self._window = Window(parts, setpoint.size, rows)
-        self._measured_at = self._now = -math.inf
+        self._evidence = Evidence(robot, contract, self.inputs)
+        self._disturbances = Disturbances()
+        self._now = -math.inf
         self._engaged = False
-        self._clear = 0
-        self._recoveries = [-math.inf] * MAX_RECOVERIES
-        self._num_recoveries = 0
         self._act: dict[Mode, Callable[[float], None]] = {
             Mode.STARTING: self._starting,
             Mode.ACTIVE: self._active,
@@ -143,14 +107,10 @@ class Controller:
         """Go back to IDLE, from READY."""
         self._enter(Event.CLEANUP, self.reason)
 
-    def activate(self, now: float, start: Any = None) -> bool:
+    def activate(self, now: float) -> bool:
         """Let the policy drive if every signal is fresh and within limits; else see `reason`.
 
-        Args:
-            now: [s] time on the clock of the stamps.
-            start: (size,) setpoint that the robot follows now, from which a limited slew starts;
-                if not given, where its joints are, or neutral for a level that asks for no
-                positions.
+        `now` [s] is a time on the clock of the stamps.
         """
         if self.mode is not Mode.READY:
             if not self.reason:
@@ -165,22 +125,13 @@ class Controller:
         if problems:
             self.command.reason = 'not activated: ' + '; '.join(problems)
             return False
-        self.command.setpoint[:] = self._present() if start is None else start
+        self.command.setpoint[:] = self._conduct.present()
         self.policy.reset()
         self.meter.restart()
-        self.drift.clear()
-        self._window.clear()
-        self._measured_at = -math.inf
+        self._evidence.clear()
         self._now, self._engaged = now, True
         self._enter(Event.ACTIVATE if self._conduct.start is None else Event.START, '')
         return True
-
-    def _present(self) -> NDArray[np.float64]:
-        """Setpoint (size,) that leaves the robot as it is."""
-        if not self._joints:
-            return np.array(self._setpoint.neutral)
-        measured = self.inputs.sources['joint_pos'].view[self._joints]
-        return np.minimum(np.maximum(measured, self._setpoint.low), self._setpoint.high)
 
     def deactivate(self, now: float, reason: str = 'asked to stop') -> None:
         """Stop: run the safe action to its end, then READY. Keep ticking until then."""
@@ -248,27 +199,9 @@ class Controller:
 
     def measure(self) -> None:
         """Update what need not delay the command; call it once after each published command."""
-        if not self._engaged:
-            return
-        self._setpoint_limits.count(self.command.setpoint)
-        if self._clock is None or not self._believable():
-            return
-        values, stamp = self.inputs.values, self._clock.stamp
-        if stamp > self._measured_at:  # the same message twice is not a second measurement
-            self._measured_at = stamp
-            self.drift.push(values[: self.drift.size])
-            self._window.push(stamp, values, self.command.setpoint)
-
-    def _believable(self) -> bool:
-        """Whether the inputs say anything about training and wiring: old or broken ones do not.
-
-        Values that are merely implausible do: degrees for radians begin like that.
-        """
-        if self.mode is Mode.ACTIVE:
-            return True
-        if self.mode is not Mode.RECOVERY or self.inputs.check(self._now) is not None:
-            return False
-        return bool(np.isfinite(self.inputs.values).all())
+        if self._engaged:
+            self._setpoint_limits.count(self.command.setpoint)
+            self._evidence.push(self.mode, self._now, self.command.setpoint)
 
     def diagnose(self) -> list[Finding]:
         """Likely causes of what looks wrong in the last seconds before a stop or a fault.
@@ -276,7 +209,7 @@ class Controller:
         Takes a few milliseconds, so call it after a fault or about once a second, between two
         ticks.
         """
-        return diagnose(self.robot, self.policy.contract.level, self._window.flight())
+        return self._evidence.diagnose()
 
     def _check(self, now: float) -> Failure | None:
         """First thing wrong with timing or inputs, or None."""
@@ -331,22 +264,16 @@ class Controller:
         """Enter RECOVERY, or FAULT for what does not pass or happens too often."""
         if not failure.transient:
             self._enter(Event.FAILED, failure.text)
-        elif now - self._recoveries[0] < RECOVERY_WINDOW_S:
-            often = f'more than {MAX_RECOVERIES} disturbances within {RECOVERY_WINDOW_S:g} s'
+        elif often := self._disturbances.begin(now):
             self._enter(Event.FAILED, f'{failure.text}; {often}')
         else:
-            self._recoveries.append(now)
-            del self._recoveries[0]
-            self._num_recoveries += 1
-            self._clear = 0
             self._enter(Event.DISTURBED, failure.text)
 
     def _recovery(self, now: float) -> None:
         failure = self._check(now)
         if failure is not None and not failure.transient:
             self._enter(Event.FAILED, f'{self.reason}; then {failure.text}')
-        self._clear = 0 if failure is not None else self._clear + 1
-        if self._clear >= CLEAR_TICKS:
+        if self._disturbances.passed(good=failure is None):
             self.policy.reset()
             self._enter(Event.CLEARED, '')
             self._active(now)
@@ -406,11 +333,11 @@ class Controller:
             'ticks': meter.ticks,
             'rate_hz': 1.0 / meter.period.statistics()['mean'] if meter.period.count else 0.0,
             'missed_deadlines': meter.missed,
-            'recoveries': self._num_recoveries,
+            'recoveries': self._disturbances.num,
             'latency_p50_us': 1e6 * latency['p50'],
             'latency_p99_us': 1e6 * latency['p99'],
             'latency_max_us': 1e6 * latency['max'],
             'saturation': self._setpoint_limits.saturation(),
-            'drift': [excess.text for excess in self.drift.excesses()],
+            'drift': [excess.text for excess in self._evidence.drift.excesses()],
             'signals': self.inputs.diagnostics(self._now),
         }

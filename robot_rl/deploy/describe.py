@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -32,7 +33,7 @@ def contract_tables(contract: Contract) -> list[Table]:
     """What a policy is, takes, returns and saw in training, one table each, none empty."""
     tables = [_summary(contract), _inputs(contract), _setpoint(contract)]
     for title in ('training', 'evaluation', 'versions'):
-        rows = _flat(getattr(contract, title))
+        rows = [(name, _text(value)) for name, value in flat(getattr(contract, title))]
         tables.append(Table(title.capitalize(), ('item', 'value'), tuple(rows)))
     return [table for table in tables if table.rows]
 
@@ -80,13 +81,18 @@ def _row(values: list[float]) -> str:
     return ' '.join(f'{value:.3g}' for value in values)
 
 
-def _flat(entries: dict[str, Any], prefix: str = '') -> list[tuple[str, str]]:
-    """Nested dictionaries as rows, the keys joined by dots; long values cut."""
-    rows: list[tuple[str, str]] = []
+def _text(value: Any) -> str:
+    """A value as a cell; long ones are cut."""
+    text = f'{value:.6g}' if isinstance(value, float) else str(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'
+
+
+def flat(entries: Mapping[str, Any], prefix: str = '') -> list[tuple[str, Any]]:
+    """Nested dictionaries as rows, the keys joined by dots."""
+    rows: list[tuple[str, Any]] = []
     for key, value in entries.items():
-        if isinstance(value, dict):
-            rows += _flat(cast('dict[str, Any]', value), f'{prefix}{key}.')
-            continue
-        text = f'{value:.6g}' if isinstance(value, float) else str(value)
-        rows.append((f'{prefix}{key}', text if len(text) <= 60 else f'{text[:57]}...'))
+        if isinstance(value, Mapping):
+            rows += flat(cast('Mapping[str, Any]', value), f'{prefix}{key}.')
+        else:
+            rows.append((f'{prefix}{key}', value))
     return rows

@@ -41,7 +41,7 @@ class InputLimits:
         self._middle, self._half = 0.5 * (low + high), 0.5 * (high - low)
         self._distance = np.zeros_like(low)
         self._plausible = np.zeros(len(low), dtype=bool)
-        self._quaternions = tuple(s for n, s in inputs.sources.items() if n.endswith('quat_w'))
+        self._quaternions = tuple(s for s in inputs.sources.values() if s.signal.is_quaternion)
         self._attitude = inputs.sources.get('base_quat_w')
         self._position = inputs.sources.get('base_pos_w')
         self._tilt, self._cos_tilt = robot.limits.tilt, math.cos(min(robot.limits.tilt, math.pi))

@@ -47,7 +47,6 @@ class Policy:
         """Bind buffers to a checked file's session; `load` does the checking."""
         self.path = file.path
         self.contract = contract
-        self.digest = file.metadata[policy_file.DIGEST_KEY]
         self.inputs: dict[str, Array] = {
             s.name: np.zeros(s.size, np.float32) for s in contract.signals
         }
@@ -84,11 +83,6 @@ class Policy:
         policy_file.check_origin(file)
         policy_file.check_weights(file)
         policy_file.check_digest(file)
-        return cls.from_file(file)
-
-    @classmethod
-    def from_file(cls, file: PolicyFile) -> Policy:
-        """Open a file that passed the checks of spec.policy_file; raises as `load` does."""
         contract = contract_in(file)
         session = open_session(file)
         check_interface(file, contract, session)
@@ -157,15 +151,20 @@ def contract_in(file: PolicyFile) -> Contract:
         raise PolicyFileError(f'{str(file.path)!r}: {error}') from None
 
 
+def contract_of(path: str | Path) -> Contract:
+    """Contract of a policy file of ours, nothing else in it checked. Raises PolicyFileError."""
+    file = policy_file.read(path)
+    policy_file.check_origin(file)
+    return contract_in(file)
+
+
 def open_session(file: PolicyFile) -> Any:
     """An onnxruntime session on one thread. Raises PolicyFileError, MissingPackageError."""
     try:  # by name: the package has no type stubs
         runtime: Any = importlib.import_module('onnxruntime')
         native: Any = importlib.import_module('onnxruntime.capi.onnxruntime_pybind11_state')
     except ImportError:
-        raise MissingPackageError(
-            'onnxruntime', 'Running a policy', remedy='Install it with: pip install onnxruntime'
-        ) from None
+        raise MissingPackageError('onnxruntime') from None
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
@@ -210,11 +209,13 @@ def golden_rows(file: PolicyFile, contract: Contract) -> list[dict[str, Array]]:
         ]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise PolicyFileError(
-            f'{str(file.path)!r}: the golden rows are malformed ({error!r}). Export it again.'
+            f'{str(file.path)!r}: the golden rows are malformed ({error!r}), expected JSON with '
+            f'{", ".join(sizes)} in each. Export it again.'
         ) from None
     if not rows or any(row[name].shape != (size,) for row in rows for name, size in sizes.items()):
         raise PolicyFileError(
-            f'{str(file.path)!r}: the golden rows do not fit the contract. Export it again.'
+            f'{str(file.path)!r}: the golden rows do not fit the contract: got {len(rows)}, '
+            f'expected at least one, each of the sizes {sizes}. Export it again.'
         )
     return rows
 

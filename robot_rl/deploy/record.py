@@ -1,9 +1,8 @@
 """Recordings: MCAP files that survive a killed process up to the last flush.
 
 Messages arrive as serialized bytes and are written as they are. Every chunk is flushed within a
-second, so an unfinished file (kill -9, power cut) is readable up to there; `recover` turns it
-into a finished one. The package mcap is imported where it is needed: a robot that does not
-record does not need it.
+second, and `read` takes an unfinished file (kill -9, power cut) up to there. The package mcap is
+imported where it is needed: a robot that does not record does not need it.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 
 from robot_rl.errors import MissingPackageError, RunFolderError
 
+_MAGIC = b'\x89MCAP'
 PROFILE = 'ros2'
 SCHEMA_ENCODING = 'ros2msg'
 MESSAGE_ENCODING = 'cdr'
@@ -96,7 +96,9 @@ class Recording:
                 f'The recording {path} exists. Nothing is overwritten: choose another name.'
             ) from None
         except OSError as error:
-            raise RunFolderError(f'Cannot record to {path}: {error.strerror}.') from None
+            raise RunFolderError(
+                f'Cannot record to {path}: {error.strerror}. Choose a place where you may write.'
+            ) from None
         self._writer: Any = writer.Writer(self._file, compression=writer.CompressionType.ZSTD)
         self._flushed = 0.0
         self.messages = 0
@@ -136,7 +138,8 @@ class Recording:
             self.close()
             raise RunFolderError(
                 f'Recording stopped: {free / 1e6:.0f} MB left on the disk of {self.path}, '
-                f'{self._min_free / 1e6:.0f} MB are kept free. The file is complete up to here.'
+                f'{self._min_free / 1e6:.0f} MB are kept free. The file is complete up to '
+                'here. Free some space, then record to a new one.'
             )
         self._guarded(self._writer.flush)
         return True
@@ -152,7 +155,9 @@ class Recording:
     def _guarded(self, call: Any, *args: Any) -> None:
         """Run one call that writes; on an error of the disk, close what there is and say so."""
         if not self.open:
-            raise RunFolderError(f'The recording {self.path} has ended.')
+            raise RunFolderError(
+                f'The recording {self.path} has ended, nothing can be added. Record to a new file.'
+            )
         try:
             call(*args)
         except OSError as error:
@@ -160,7 +165,8 @@ class Recording:
             self._file.close()
             raise RunFolderError(
                 f'Recording stopped: {error.strerror} while writing {self.path}. '
-                'It stays readable up to the last half second (robot_rl recovers it on reading).'
+                'It stays readable up to the last half second. Free some space, or choose another '
+                'disk, and record to a new file.'
             ) from None
 
 
@@ -177,10 +183,17 @@ def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
     try:
         stream = path.open('rb')
     except OSError as error:
-        raise RunFolderError(f'Cannot read the recording {path}: {error.strerror}.') from None
+        raise RunFolderError(
+            f'Cannot read the recording {path}: {error.strerror}. Check its name and who may read '
+            'it.'
+        ) from None
     with stream:
-        if stream.read(5) != b'\x89MCAP':
-            raise RunFolderError(f'{path} is not an MCAP file.')
+        begin = stream.read(5)
+        if begin != _MAGIC:
+            raise RunFolderError(
+                f'{path} is not an MCAP file: it begins with {begin!r}, expected {_MAGIC!r}. Give '
+                'one that robot_rl run --record wrote.'
+            )
         stream.seek(0)
         iterator = iter(reader.StreamReader(stream).records)
         while True:
@@ -198,26 +211,8 @@ def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
                     yield Message(topic, ros_type, record.log_time, record.data, schema)
 
 
-def recover(path: Path) -> Path:
-    """Copy what is readable of an unfinished recording to `<name>.recovered.mcap`, finished.
-
-    Raises:
-        RunFolderError: no such file, no MCAP file, or the copy cannot be written.
-    """
-    copy = path.with_suffix('.recovered.mcap')
-    recording = Recording(copy)
-    channels: dict[str, int] = {}
-    for message in read(path):
-        if message.topic not in channels:
-            channel = Channel(message.topic, message.ros_type, message.schema)
-            channels[message.topic] = recording.add(channel)
-        recording.write(channels[message.topic], message.data, message.log_time, message.log_time)
-    recording.close()
-    return copy
-
-
 def _mcap(module: str) -> Any:
     try:
         return importlib.import_module(f'mcap.{module}')
     except ImportError:
-        raise MissingPackageError('mcap', 'Recording', 'ros') from None
+        raise MissingPackageError('mcap') from None

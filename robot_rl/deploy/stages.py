@@ -8,12 +8,24 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.spec.robot import Setpoint
 from robot_rl.spec.stage import Stage
 
 FINAL_STAGE_S = 0.5
 """[s] how long a last stage without an end is published before the sequence counts as done."""
 
 Array = NDArray[np.float64]
+
+
+def length_s(stages: Sequence[Stage]) -> float:
+    """[s] until `stages` count as done."""
+    durations = (stage.duration_s for stage in stages)
+    return sum(FINAL_STAGE_S if math.isinf(lasts) else lasts for lasts in durations)
+
+
+def landing_s(setpoint: Setpoint) -> float:
+    """[s] that a robot may take to stop: in its own way and, where that fails, safely."""
+    return length_s(setpoint.stop) + length_s(setpoint.safe)
 
 
 class Stages:
@@ -24,6 +36,7 @@ class Stages:
         self._stages = tuple(stages)
         ends = np.cumsum([stage.duration_s for stage in stages])
         self._ends: list[float] = ends.tolist()
+        self._length_s = length_s(stages)
         self._low, self._high = low, high
         self._from, self._to = np.zeros_like(low), np.zeros_like(low)
         self._begun = -1
@@ -55,10 +68,7 @@ class Stages:
     @property
     def finished(self) -> bool:
         """Whether the end is reached, or a last stage without one was held for FINAL_STAGE_S."""
-        end = self._ends[-1]
-        if math.isinf(end):
-            end = (self._ends[-2] if len(self._ends) > 1 else 0.0) + FINAL_STAGE_S
-        return self.elapsed >= end
+        return self.elapsed >= self._length_s
 
     def start(self) -> None:
         """Begin with the first stage."""

@@ -7,13 +7,20 @@ made up in a burst.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import math
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot_rl.errors import SpecError
+
+
+def percentiles(values: NDArray[np.float64] | Sequence[float]) -> tuple[float, float]:
+    """Median and 99th percentile."""
+    p50, p99 = np.percentile(values, (50.0, 99.0))
+    return float(p50), float(p99)
 
 
 class Ring:
@@ -41,13 +48,8 @@ class Ring:
         held = self._values[: min(self.count, len(self._values))]
         if not len(held):
             return {'mean': math.nan, 'p50': math.nan, 'p99': math.nan, 'max': math.nan}
-        p50, p99 = np.percentile(held, (50.0, 99.0))
-        return {
-            'mean': float(held.mean()),
-            'p50': float(p50),
-            'p99': float(p99),
-            'max': float(held.max()),
-        }
+        p50, p99 = percentiles(held)
+        return {'mean': float(held.mean()), 'p50': p50, 'p99': p99, 'max': float(held.max())}
 
 
 class Pacer:

@@ -38,6 +38,8 @@ class Source:
         """Whether this is a command to the policy and not a measurement."""
         self.start = start
         self.view = view
+        self.silence_stops = self.topic.silence_stops
+        """Whether zeros take the place of a message that is too old or never came."""
         self.stamp = -math.inf
         """[s] stamp of the newest message."""
         self.received = -math.inf
@@ -63,12 +65,14 @@ class Source:
     def problem(self, now: float) -> str:
         """Say what is missing or old, by how much, and whether a refused message is why."""
         name, limit = f'{self.signal.name} (topic {self.topic.name})', self.topic.max_age_s
-        if self.messages == 0:
-            text = f'{name} has not arrived'
-        elif self.stamp > now + FUTURE_S:
+        if self.stamp > now + FUTURE_S:
             text = (
                 f'{name} has a stamp {self.stamp - now:.3f} s in the future, limit {FUTURE_S:g} s'
             )
+        elif self.silence_stops:
+            return ''
+        elif self.messages == 0:
+            text = f'{name} has not arrived'
         elif self.age(now) > limit:
             text = f'{name} is {self.age(now):.3f} s old, limit {limit:g} s'
         else:
@@ -139,6 +143,8 @@ class Inputs:
     def check(self, now: float) -> Source | None:
         """Note what arrived by `now` and return the first signal that is too old, or None.
 
+        A request whose silence stops the robot is never too old: it asks for zeros.
+
         Only for signals that have all arrived once: see `problems`.
         """
         self._now = now
@@ -149,7 +155,10 @@ class Inputs:
                 source.received = now
             limit = source.topic.max_age_s
             if now - source.stamp > limit or now - source.received > limit:
-                stale = stale or source
+                if source.silence_stops:
+                    source.view.fill(0.0)
+                else:
+                    stale = stale or source
         return stale
 
     def problems(self, now: float) -> list[str]:

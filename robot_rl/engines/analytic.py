@@ -31,7 +31,10 @@ class AnalyticEngine:
         Raises SpecError for a `terrain`: these dynamics know no ground.
         """
         if terrain is not None:
-            raise SpecError('The analytic engine has no terrain; choose another engine.')
+            raise SpecError(
+                f'The analytic engine has no ground, but the task of {robot.name!r} has a '
+                'terrain. Choose another engine, such as mujoco.'
+            )
         self.robot = robot
         self.num_envs = num_envs
         self.device = torch.device(device)
@@ -76,7 +79,3 @@ class AnalyticEngine:
     def simulated(self) -> tuple[str, ...]:
         """See Engine.simulated."""
         return tuple(self._kernel.PARAMETERS)
-
-    def contacts(self) -> torch.Tensor:
-        """Nothing to touch: always False."""
-        return torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)

@@ -2,8 +2,7 @@
 
 A drive holds the actuators of `num_envs` robots: their state, their parameters and the firmware
 loop behind a setpoint level. An engine asks it once a physics step. `WrenchDrive` is for machines
-whose actuators amount to a force and a torque on the base (rotors); what drives joints would be
-another class with the same four methods beside `wrench`.
+whose actuators amount to a force and a torque on the base (rotors); servo.py drives joints.
 """
 
 from __future__ import annotations
@@ -28,6 +27,8 @@ class WrenchDrive:
         self._dt = physics_dt
         fields = self._kernel.SIGNALS
         self._state = {name: fields[name] for name in fields if not name.startswith('base_')}
+        self.names = tuple(self._kernel.PARAMETERS)
+        """Parameters that `randomize` takes."""
         self.joints = robot.joint_names
         """Joints that the drive stands for; an engine leaves them out."""
 
@@ -37,8 +38,10 @@ class WrenchDrive:
         self._records.write(self._state, 'signal', state, env_ids)
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
-        """Set parameters, each (len(env_ids), size). Raises SpecError for an unknown one."""
-        self._records.write(self._kernel.PARAMETERS, 'parameter', parameters, env_ids)
+        """Set those of `parameters`, each (len(env_ids), size), that are the kernel's."""
+        own = {name: value for name, value in parameters.items() if name in self.names}
+        if own:
+            self._records.write(self._kernel.PARAMETERS, 'parameter', own, env_ids)
 
     def command(self, setpoint: torch.Tensor) -> None:
         """Hold `setpoint` (num_envs, size) [SI] from now on."""

@@ -60,10 +60,6 @@ class Engine(Protocol):
         """
         ...
 
-    def contacts(self) -> torch.Tensor:
-        """Whether each environment touches anything: (num_envs,) bool."""
-        ...
-
 
 def physics_step(control_dt: float, longest: float) -> tuple[float, int]:
     """Physics step [s] of at most `longest`, and how many make up a control period.
@@ -72,7 +68,8 @@ def physics_step(control_dt: float, longest: float) -> tuple[float, int]:
     """
     if not (control_dt > 0.0 and longest > 0.0):
         raise SpecError(
-            f'Time steps must be positive, got control_dt {control_dt} s and {longest} s.'
+            f'Time steps must be positive, got control_dt = {control_dt} s and physics_dt = '
+            f'{longest} s.'
         )
     steps = math.ceil(control_dt / longest - 1e-9)
     return control_dt / steps, steps

@@ -105,7 +105,10 @@ def _owners(root: ElementTree.Element, links: list[str]) -> dict[str, _Owner]:
         ends = [_named(joint, tag) for tag in ('parent', 'child')]
         for end in ends:
             if end not in below:
-                raise SpecError(f'URDF joint {joint.get("name")!r} names no link {end!r}.')
+                raise SpecError(
+                    f'URDF joint {joint.get("name")!r} names no link {end!r} that is there. There '
+                    f'are: {", ".join(links)}.'
+                )
         below[ends[0]].append((ends[1], joint))
         children.append(ends[1])
     tops = [name for name in links if name not in children]
@@ -122,7 +125,10 @@ def _owners(root: ElementTree.Element, links: list[str]) -> dict[str, _Owner]:
             else:
                 owners[child] = (child, np.eye(3), np.zeros(3), joint)
     if len(tops) != 1 or len(owners) != len(links) or len(set(children)) != len(children):
-        raise SpecError(f'The links of a URDF must form one tree, its roots are {tops}.')
+        raise SpecError(
+            f'The links of a URDF must form one tree, its roots are {tops}. Give each link but '
+            'one exactly one joint that has it as its child.'
+        )
     return owners
 
 
@@ -162,7 +168,7 @@ def _body(name: str, owners: dict[str, _Owner], parts: list[_Part]) -> Body:
     if 2.0 * inertia.max() > inertia.sum() * (1.0 + 1e-6) or inertia.min() < 0.0:
         raise SpecError(
             f'URDF link {name!r}: no body has the principal moments of inertia {inertia} kg m^2; '
-            'none may exceed the sum of the others.'
+            'none may exceed the sum of the others. Correct its <inertia>.'
         )
     axis = np.array([1.0, 0.0, 0.0])
     if joint is not None and (element := joint.find('axis')) is not None:
@@ -214,7 +220,7 @@ def _rpy(turn: Array) -> Array:
 def _vector(element: ElementTree.Element, key: str) -> Array:
     values = np.array((element.get(key) or '0 0 0').split(), np.float64)
     if values.shape != (3,):
-        raise SpecError(f'URDF <{element.tag} {key}> needs three numbers, got {values}.')
+        raise SpecError(f'URDF <{element.tag} {key}> needs three numbers, got {values.tolist()}.')
     return values
 
 

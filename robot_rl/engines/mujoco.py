@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from robot_rl.engines.drive import WrenchDrive
-from robot_rl.engines.engine import physics_step
+from robot_rl.engines import start
 from robot_rl.engines.mujoco_fields import Fields
 from robot_rl.engines.rotation import rotate, rotate_inverse
-from robot_rl.engines.servo import ServoDrive
+from robot_rl.engines.start import tensor
 from robot_rl.engines.urdf import load_urdf
 from robot_rl.errors import MissingPackageError, SpecError
 from robot_rl.spec.robot import Robot
@@ -26,8 +25,6 @@ from robot_rl.spec.terrain import Terrain
 LONGEST_STEP = 0.005  # [s] default contacts have a time constant of 20 ms
 _POS, _QUAT = slice(0, 3), slice(3, 7)  # of a free joint in qpos
 _VEL, _RATE = slice(0, 3), slice(3, 6)  # of a free joint in qvel: world, body
-_BASE = ('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b')
-_JOINTS = ('joint_pos', 'joint_vel')
 _DEEP = 5.0  # [m] of ground below the lowest point of a terrain
 
 
@@ -36,7 +33,7 @@ def _mujoco() -> Any:
         import mujoco
         import mujoco.batch
     except ImportError:
-        raise MissingPackageError('mujoco-core', 'The mujoco engine', 'train') from None
+        raise MissingPackageError('mujoco') from None
     return mujoco
 
 
@@ -71,7 +68,8 @@ def build_model(
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         return spec.compile()
     except ValueError as error:
-        raise SpecError(f'MuJoCo refuses {robot.urdf}: {error}') from None
+        reason = str(error).strip().rstrip('.')
+        raise SpecError(f'MuJoCo refuses {robot.urdf}: {reason}. Correct the URDF.') from None
 
 
 def _add_ground(mujoco: Any, spec: Any, terrain: Terrain | None) -> None:
@@ -132,31 +130,14 @@ class MujocoEngine:
 
         Raises SpecError for a device other than the CPU, and for a URDF that cannot be simulated.
         """
-        if torch.device(device).type != 'cpu':
-            raise SpecError(f'The mujoco engine runs on a CPU, not on {device!r}.')
-        self.robot = robot
-        self.num_envs = num_envs
-        self.device = torch.device('cpu')
-        setpoint = robot.setpoint(level)
-        longest = min(setpoint.physics_dt, LONGEST_STEP)
-        self.physics_dt, self._substeps = physics_step(control_dt, longest)
-        self._rotors = self._servos = None
-        if setpoint.drive is None:
-            self._rotors = WrenchDrive(robot, level, num_envs, self.physics_dt)
-        else:
-            self._servos = ServoDrive(robot, setpoint.drive, num_envs, control_dt, self.physics_dt)
-        left_out = self._rotors.joints if self._rotors else ()
-        self._load(build_model(robot, self.physics_dt, left_out, terrain), threads)
-        everyone = torch.arange(num_envs)
-        nominal = {
-            name: torch.tensor(parameter.nominal).expand(num_envs, -1)
-            for name, parameter in robot.parameters.items()
-        }
-        self.randomize(nominal, everyone)
+        drives = start.Drives('mujoco', robot, level, num_envs, control_dt, device, LONGEST_STEP)
+        self.robot, self.num_envs, self.device = robot, num_envs, torch.device('cpu')
+        self.physics_dt = drives.physics_dt
+        self._drives, self._rotors, self._servos = drives, drives.rotors, drives.servos
+        self._load(build_model(robot, self.physics_dt, drives.left_out, terrain), threads)
+        start.nominal(self)
         self._batch.forward()
-        if robot.rest:
-            rest = {name: torch.tensor(value) for name, value in robot.rest.items()}
-            self.reset(everyone, {name: row.repeat(num_envs, 1) for name, row in rest.items()})
+        start.rest(self)
 
     def _load(self, model: Any, threads: int) -> None:
         self._mj = _mujoco()
@@ -173,7 +154,6 @@ class MujocoEngine:
         self._others = [i for i in range(len(names)) if i not in self._feet]
         joints = [model.joint(name).id for name in robot.joint_names] if self._servos else []
         self._q, self._v = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
-        self._known = (() if robot.fixed_base else _BASE) + (_JOINTS if self._servos else ())
         self._fields = Fields(model, batch, self._body, self._v, self._tool)
 
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
@@ -196,30 +176,21 @@ class MujocoEngine:
         if self._servos and 'joint_vel' in state:
             qvel[:, self._v] = state['joint_vel'].numpy()
         self._qpos[ids], self._qvel[ids] = qpos, qvel
-        rest = {name: value for name, value in state.items() if name not in self._known}
-        if self._rotors:
-            self._rotors.reset(env_ids, rest)
-        elif unknown := sorted(rest):
-            raise SpecError(f'The mujoco engine has no state {unknown[0]!r} to start from.')
+        self._drives.reset(env_ids, state)
         if self._servos:
             self._servos.reset(ids, qpos[:, self._q])
         self._batch.forward(ids)
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
         """See Engine.randomize."""
-        if self._rotors:
-            self._rotors.randomize(parameters, env_ids)
-        if self._servos:
-            self._servos.randomize(parameters, env_ids)
+        self._drives.randomize(parameters, env_ids, self._fields.names)
         if self._fields.write(parameters, env_ids.numpy()):
             self._batch.set_const(env_ids.numpy())
 
     @property
     def simulated(self) -> tuple[str, ...]:
         """See Engine.simulated."""
-        if self._servos:
-            return (*self._servos.names, *self._fields.names)
-        return tuple(self.robot.parameters)
+        return tuple(dict.fromkeys((*self._drives.names, *self._fields.names)))
 
     def push(self, velocity: torch.Tensor, env_ids: torch.Tensor) -> None:
         """See Engine.push."""
@@ -229,15 +200,14 @@ class MujocoEngine:
 
     def step(self, setpoint: torch.Tensor) -> None:
         """See Engine.step."""
+        self._drives.command(setpoint)
         if self._rotors:
-            self._rotors.command(setpoint)
-            for _ in range(self._substeps):
+            for _ in range(self._drives.substeps):
                 self._force[:, self._body] = self._rotors.wrench(self._base()).numpy()
                 self._batch.step()
         if self._servos:
-            self._servos.command(setpoint)
             self._force[:, self._tool, 0:3] = self._fields.external_force_w
-            for _ in range(self._substeps):
+            for _ in range(self._drives.substeps):
                 self._effort[:, self._v] = self._servos.effort(
                     self._qpos[:, self._q], self._qvel[:, self._v]
                 )
@@ -255,7 +225,7 @@ class MujocoEngine:
         if not self.robot.fixed_base:
             base = self._base().float()
             signals = {
-                'base_pos_w': _tensor(self._qpos[:, _POS]),
+                'base_pos_w': tensor(self._qpos[:, _POS]),
                 'base_quat_w': base[:, 0:4],
                 'base_lin_vel_b': base[:, 4:7],
                 'base_ang_vel_b': base[:, 7:10],
@@ -263,23 +233,15 @@ class MujocoEngine:
         if self._rotors:
             signals |= self._rotors.signals()
         if self._servos:
-            signals['joint_pos'] = _tensor(self._qpos[:, self._q])
-            signals['joint_vel'] = _tensor(self._qvel[:, self._v])
-            signals['joint_effort'] = _tensor(self._effort[:, self._v])
+            signals['joint_pos'] = tensor(self._qpos[:, self._q])
+            signals['joint_vel'] = tensor(self._qvel[:, self._v])
+            signals['joint_effort'] = tensor(self._effort[:, self._v])
         if self._touched is not None:
-            signals['touch'] = _tensor(self._touched[:, self._feet] > 0.0)
+            signals['touch'] = tensor(self._touched[:, self._feet] > 0.0)
             others = (self._touched[:, self._others] > 0.0).any(axis=1, keepdims=True)
-            signals['contact'] = _tensor(others)
+            signals['contact'] = tensor(others)
         elif self._servos:
-            signals['contact'] = _tensor(self._ncon[:, None] > 0)  # nothing may touch
+            signals['contact'] = tensor(self._ncon[:, None] > 0)  # nothing may touch
         if env_ids is None:
             return signals
         return {name: value[env_ids] for name, value in signals.items()}
-
-    def contacts(self) -> torch.Tensor:
-        """See Engine.contacts: as MuJoCo found them at the start of its last step."""
-        return torch.from_numpy(self._ncon > 0)
-
-
-def _tensor(values: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(values.astype(np.float32))

@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 import torch
 
+from robot_rl.engines.start import ACTING_ON_JOINTS
+
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
+_MASSES = {'mass', 'inertia', 'link_mass_scale', 'payload'}
+_DERIVED = _MASSES | {'com_offset', 'joint_armature'}
 
 
 class Fields:
@@ -31,11 +35,15 @@ class Fields:
             'joint_friction': self._joint_friction,
             'external_force_w': self._external_force,
         }
-        self.names = tuple(self._writers)
+        left_out = () if len(dofs) else ACTING_ON_JOINTS
+        self.names = tuple(name for name in self._writers if name not in left_out)
         """Parameters that `write` takes."""
         self.external_force_w: Array = np.zeros((batch.nsim, 3))
         """[N] on the tool."""
         self._others = _of_others(model, body)
+        # What the writers have last been told, before links are scaled and the tool is loaded.
+        self._masses = np.tile(model.body_mass, (batch.nsim, 1))
+        self._inertias = np.tile(model.body_inertia, (batch.nsim, 1, 1))
         self._scale = np.ones((batch.nsim, 1))
         self._load = np.zeros(batch.nsim)
 
@@ -44,36 +52,37 @@ class Fields:
 
         Returns whether constants derived from them must be computed again.
         """
-        before = set(parameters) & {'mass', 'inertia', 'link_mass_scale', 'payload', 'com_offset'}
         for name, value in parameters.items():
-            if name in self._writers:
+            if name in self.names:
                 self._writers[name](ids, value.double().numpy())
-        return bool(before | ({'joint_armature'} & set(parameters)))
+        if _MASSES & set(parameters):
+            self._apply(ids)
+        return bool(_DERIVED & set(parameters))
+
+    def _apply(self, ids: Ids) -> None:
+        """Masses and inertias from all that was written, in whatever order."""
+        scale = self._scale[ids]
+        masses = self._masses[ids] * scale
+        masses[:, self._tool] += self._load[ids]
+        self._batch.expand('body_mass')[ids] = masses
+        self._batch.expand('body_inertia')[ids] = self._inertias[ids] * scale[:, :, None]
 
     def _mass(self, ids: Ids, value: Array) -> None:
         """Mass of the whole robot: the base has what its other links leave over."""
-        self._batch.expand('body_mass')[ids, self._body] = value[:, 0] - self._others[0]
+        self._masses[ids, self._body] = value[:, 0] - self._others[0]
 
     def _inertia(self, ids: Ids, value: Array) -> None:
         """Inertia of the whole robot at rest about its centre of mass, along base_link's axes."""
         self._batch.expand('body_iquat')[ids, self._body] = (1.0, 0.0, 0.0, 0.0)
-        self._batch.expand('body_inertia')[ids, self._body] = value - self._others[1:]
+        self._inertias[ids, self._body] = value - self._others[1:]
 
     def _link_mass_scale(self, ids: Ids, value: Array) -> None:
         """All links heavier or lighter by one factor, shapes unchanged."""
         self._scale[ids] = value
-        self._batch.expand('body_inertia')[ids] = self._model.body_inertia * value[:, :, None]
-        self._masses(ids)
 
     def _payload(self, ids: Ids, value: Array) -> None:
         """[kg] at the tool's centre of mass."""
         self._load[ids] = value[:, 0]
-        self._masses(ids)
-
-    def _masses(self, ids: Ids) -> None:
-        masses = self._model.body_mass * self._scale[ids]
-        masses[:, self._tool] += self._load[ids]
-        self._batch.expand('body_mass')[ids] = masses
 
     def _com_offset(self, ids: Ids, value: Array) -> None:
         centre = self._model.body_ipos[self._body]

@@ -16,27 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 import torch
 
-from robot_rl.engines.drive import WrenchDrive
-from robot_rl.engines.engine import physics_step
+from robot_rl.engines import start
 from robot_rl.engines.pybullet_copies import Copies
 from robot_rl.engines.pybullet_fields import Fields
 from robot_rl.engines.rotation import cross, inverse, product, rotate, rotate_inverse
-from robot_rl.engines.servo import ServoDrive
-from robot_rl.errors import MissingPackageError, SpecError
+from robot_rl.engines.start import tensor
+from robot_rl.errors import MissingPackageError
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.terrain import Terrain
 
 Array = NDArray[np.float64]
 LONGEST_STEP = 0.002  # [s]
-_STATE = ('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b')
-_JOINTS = ('joint_pos', 'joint_vel')
 
 
 def _pybullet() -> Any:
     try:
         import pybullet
     except ImportError:
-        raise MissingPackageError('pybullet', 'The pybullet engine', 'judge') from None
+        raise MissingPackageError('pybullet') from None
     return pybullet
 
 
@@ -60,40 +57,22 @@ class PybulletEngine:
 
         Raises SpecError for a device other than the CPU, and for a URDF that cannot be simulated.
         """
-        if torch.device(device).type != 'cpu':
-            raise SpecError(f'The pybullet engine runs on a CPU, not on {device!r}.')
+        drives = start.Drives('pybullet', robot, level, num_envs, control_dt, device, LONGEST_STEP)
         self.robot, self.num_envs, self.device = robot, num_envs, torch.device('cpu')
-        setpoint = robot.setpoint(level)
-        longest = min(setpoint.physics_dt, LONGEST_STEP)
-        self.physics_dt, self._substeps = physics_step(control_dt, longest)
-        self._rotors = self._servos = None
-        if setpoint.drive is None:
-            self._rotors = WrenchDrive(robot, level, num_envs, self.physics_dt)
-        else:
-            self._servos = ServoDrive(robot, setpoint.drive, num_envs, control_dt, self.physics_dt)
+        self.physics_dt = drives.physics_dt
+        self._drives, self._rotors, self._servos = drives, drives.rotors, drives.servos
         self._p = _pybullet()
-        left_out = self._rotors.joints if self._rotors else ()
-        copies = Copies(self._p, robot, num_envs, self.physics_dt, left_out, terrain)
+        copies = Copies(self._p, robot, num_envs, self.physics_dt, drives.left_out, terrain)
         declared = robot.parameters.get('inertia')
         inertia = np.array(declared.nominal) if declared else copies.bodies[0].inertia
         self._copies = copies
         self._fields = Fields(copies, num_envs, bool(self._servos), inertia)
         self._joints = copies.joints if self._servos else []
-        self._known = (() if robot.fixed_base else _STATE) + (_JOINTS if self._servos else ())
         self._allocate()
-        everyone = torch.arange(num_envs)
-        self.randomize(
-            {
-                name: torch.tensor(parameter.nominal).expand(num_envs, -1)
-                for name, parameter in robot.parameters.items()
-            },
-            everyone,
-        )
-        for env in everyone.tolist():
+        start.nominal(self)
+        for env in range(num_envs):
             self._put(env)
-        if robot.rest:
-            rest = {name: torch.tensor(value) for name, value in robot.rest.items()}
-            self.reset(everyone, {name: row.repeat(num_envs, 1) for name, row in rest.items()})
+        start.rest(self)
 
     def _allocate(self) -> None:
         num, joints = self.num_envs, len(self._joints)
@@ -109,11 +88,7 @@ class PybulletEngine:
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
         """See Engine.reset."""
         ids = env_ids.numpy()
-        rest = {name: value for name, value in state.items() if name not in self._known}
-        if self._rotors:
-            self._rotors.reset(env_ids, rest)
-        elif unknown := sorted(rest):
-            raise SpecError(f'The pybullet engine has no state {unknown[0]!r} to start from.')
+        self._drives.reset(env_ids, state)
         given = {name: value.double().numpy() for name, value in state.items()}
         base, still = self._base()[ids], np.zeros((len(ids), 3))
         base[:, 0:4] = given.get('base_quat_w', base[:, 0:4])
@@ -167,10 +142,7 @@ class PybulletEngine:
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
         """See Engine.randomize."""
         ids = env_ids.numpy()
-        if self._rotors:
-            self._rotors.randomize(parameters, env_ids)
-        if self._servos:
-            self._servos.randomize(parameters, env_ids)
+        self._drives.randomize(parameters, env_ids, self._fields.names)
         position, base = self._position(), self._base()
         moved = self._fields.write(parameters, ids)  # loaded afresh: put them where they were
         self._place(moved, position[moved], base[moved])
@@ -180,9 +152,7 @@ class PybulletEngine:
     @property
     def simulated(self) -> tuple[str, ...]:
         """See Engine.simulated."""
-        if self._servos:
-            return (*self._servos.names, *self._fields.names)
-        return tuple(self.robot.parameters)
+        return tuple(dict.fromkeys((*self._drives.names, *self._fields.names)))
 
     def push(self, velocity: torch.Tensor, env_ids: torch.Tensor) -> None:
         """See Engine.push."""
@@ -192,10 +162,8 @@ class PybulletEngine:
 
     def step(self, setpoint: torch.Tensor) -> None:
         """See Engine.step."""
-        drive: WrenchDrive | ServoDrive | None = self._rotors or self._servos
-        assert drive is not None
-        drive.command(setpoint)
-        for _ in range(self._substeps):
+        self._drives.command(setpoint)
+        for _ in range(self._drives.substeps):
             if self._rotors:
                 wrench = self._rotors.wrench(torch.from_numpy(self._base())).double().numpy()
                 self._pull(wrench[:, 0:3], wrench[:, 3:6])
@@ -318,30 +286,22 @@ class PybulletEngine:
         if self._servos:
             moving |= {'joint_pos': self._q, 'joint_vel': self._v, 'joint_effort': self._effort}
         gone = self._lost[:, None]
-        signals = {name: _tensor(np.where(gone, np.nan, v)) for name, v in moving.items()}
+        signals = {name: tensor(np.where(gone, np.nan, v)) for name, v in moving.items()}
         if self._rotors:
             signals |= self._rotors.signals()
         if self.robot.touching:
             feet = [self._copies.links[name] for name in self.robot.touching]
-            signals['touch'] = _tensor(self._touched[:, feet])
+            signals['touch'] = tensor(self._touched[:, feet])
             others = np.delete(self._touched, feet, axis=1)
-            signals['contact'] = _tensor(others.max(axis=1, keepdims=True))
+            signals['contact'] = tensor(others.max(axis=1, keepdims=True))
         elif self._servos:  # nothing may touch
-            signals['contact'] = _tensor(self._touched.max(axis=1, keepdims=True))
+            signals['contact'] = tensor(self._touched.max(axis=1, keepdims=True))
         if env_ids is None:
             return signals
         return {name: value[env_ids] for name, value in signals.items()}
-
-    def contacts(self) -> torch.Tensor:
-        """See Engine.contacts: those of the last step, or with the ground since a reset."""
-        return torch.from_numpy(self._touched.any(axis=1))
 
 
 def _turned(quat: Array, rate_w: Array, seconds: float) -> Array:
     """Attitudes (n, 4) after turning at `rate_w` (n, 3) [rad/s] for less than a step."""
     turn = np.concatenate((np.ones((len(quat), 1)), 0.5 * seconds * rate_w), axis=1)
     return product(turn / np.linalg.norm(turn, axis=1, keepdims=True), quat)
-
-
-def _tensor(values: NDArray[Any]) -> torch.Tensor:
-    return torch.from_numpy(values.astype(np.float32))

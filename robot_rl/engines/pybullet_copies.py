@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from robot_rl.engines.lump import Body, lump
 from robot_rl.engines.urdf import load_urdf
 from robot_rl.errors import SpecError, UnknownNameError
-from robot_rl.spec.robot import Robot
+from robot_rl.spec.robot import GRAVITY, Robot
 from robot_rl.spec.terrain import Terrain
 
 Array = NDArray[np.float64]
@@ -50,7 +50,11 @@ class Copies:
         Raises SpecError for a URDF that cannot be simulated.
         """
         self._p, self._robot = bullet, robot
-        self._tree, self.bodies = lump(load_urdf(robot), left_out)
+        text = load_urdf(robot)
+        try:
+            self._tree, self.bodies = lump(text, left_out)
+        except SpecError as error:
+            raise SpecError(f'{robot.urdf}: {error}') from None
         self._refuse(self.bodies)
         tool = robot.tool_frame or robot.base_frame
         self.tool = next(i for i, body in enumerate(self.bodies) if tool in body.links)
@@ -80,18 +84,19 @@ class Copies:
         if base.name != self._robot.base_frame:
             raise SpecError(
                 f'{self._robot.urdf}: the pybullet engine needs {self._robot.base_frame!r} at the '
-                f'root, found {base.name!r}.'
+                f'root, found {base.name!r}. Turn the joint between them round.'
             )
         if 'inertia' in self._robot.parameters and not np.array_equal(base.axes, np.eye(3)):
             raise SpecError(
                 f"{self._robot.urdf}: the parameter 'inertia' is about the axes of {base.name!r}, "
-                'so the URDF must not give it products of inertia.'
+                'so the URDF must not give it products of inertia. Set ixy, ixz and iyz to 0.'
             )
         for body in bodies[1:] if self._robot.fixed_base else bodies:
             if body.mass <= 0.0 or body.inertia.min() <= 0.0:
                 raise SpecError(
                     f'{self._robot.urdf}: link {body.name!r} moves, so it needs mass and inertia, '
-                    'itself or through links that are fixed to it.'
+                    f'got {body.mass:g} kg and {body.inertia} kg m^2. Give them to it, or to a '
+                    'link that is fixed to it.'
                 )
 
     def _child(self, joint: str) -> str:
@@ -102,7 +107,7 @@ class Copies:
     def _world(self, physics_dt: float) -> int:
         p = self._p
         client = p.connect(p.DIRECT)
-        p.setGravity(0.0, 0.0, -9.81, physicsClientId=client)
+        p.setGravity(0.0, 0.0, -GRAVITY, physicsClientId=client)
         p.setTimeStep(physics_dt, physicsClientId=client)
         p.setPhysicsEngineParameter(
             minimumSolverIslandSize=1,  # each island alone
@@ -160,7 +165,11 @@ class Copies:
                     physicsClientId=client,
                 )
             except p.error as error:
-                raise SpecError(f'PyBullet refuses {self._robot.urdf}: {error}') from None
+                reason = str(error).rstrip('.')
+                raise SpecError(
+                    f'PyBullet refuses {self._robot.urdf}: {reason}. Correct the URDF; what is '
+                    'above says more, often a mesh that is not there.'
+                ) from None
         self.places[env] = client, robot, ground
         number = p.getNumJoints(robot, physicsClientId=client)
         infos = [p.getJointInfo(robot, i, physicsClientId=client) for i in range(number)]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 import torch
 
 from robot_rl.engines.pybullet_copies import Copies
+from robot_rl.engines.start import ACTING_ON_JOINTS
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -40,7 +41,8 @@ class Fields:
             'joint_friction': np.array(losses),
             'external_force_w': np.zeros(3),
         }
-        self.names = tuple(nominal)
+        left_out = () if jointed else ACTING_ON_JOINTS
+        self.names = tuple(name for name in nominal if name not in left_out)
         """Parameters that `write` takes."""
         self._values = {name: np.tile(row, (num_envs, 1)) for name, row in nominal.items()}
         self.external_force_w = self._values['external_force_w']
@@ -69,7 +71,7 @@ class Fields:
         """
         before = self._values['com_offset'][ids]
         for name, value in parameters.items():
-            if name in self._values:
+            if name in self.names:
                 self._values[name][ids] = value.double().numpy()
         moved = ids[(self._values['com_offset'][ids] != before).any(axis=1)]
         for env in moved.tolist():

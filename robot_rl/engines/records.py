@@ -62,7 +62,10 @@ class Records:
         self._memory: dict[int, Recycler] = {}
         for name in kernel.PARAMETERS:
             if name not in robot.parameters:
-                raise SpecError(f'{kernel.__name__} needs {name!r}, which {robot.name!r} lacks.')
+                raise SpecError(
+                    f'{kernel.__name__} needs {name!r}, which {robot.name!r} lacks. Add it to the '
+                    'parameters of the robot.'
+                )
             nominal = robot.parameters[name].nominal
             offset, size = self._field(kernel.PARAMETERS, 'parameter', name, len(nominal))
             values = torch.tensor(nominal, dtype=dtype, device=device)
@@ -73,10 +76,13 @@ class Records:
         if name not in fields:
             raise SpecError(
                 f'{self.kernel.__name__} does not simulate the {kind} {name!r}. '
-                f'It knows: {", ".join(fields)}.'
+                f'Known: {", ".join(fields)}.'
             )
         if fields[name][1] != size:
-            raise SpecError(f'{kind} {name!r} has {fields[name][1]} components, got {size}.')
+            raise SpecError(
+                f'{self.kernel.__name__} takes the {kind} {name!r} of {fields[name][1]} '
+                f'components, got {size}.'
+            )
         return fields[name]
 
     def rows(self, offset: int, size: int) -> torch.Tensor:

@@ -35,7 +35,10 @@ class ServoDrive:
         self._parameters: dict[str, Array] = {}
         for name, wanted in (*((name, size) for name in PER_JOINT), ('command_delay', 1)):
             if name not in robot.parameters:
-                raise SpecError(f'Robot {robot.name!r} has a joint drive but no {name!r}.')
+                raise SpecError(
+                    f'Robot {robot.name!r} has a joint drive but no {name!r}. Add it to the '
+                    f'parameters of the robot, {wanted} values.'
+                )
             nominal = robot.parameters[name].nominal
             if len(nominal) != wanted:
                 raise SpecError(

@@ -22,7 +22,7 @@ def load_urdf(robot: Robot) -> str:
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise SpecError(f'{path} is not well-formed XML: {error}.') from None
+        raise SpecError(f'{path} is not well-formed XML: {error}. Correct it there.') from None
     if root.tag != 'robot':
         raise SpecError(f'{path} is no URDF: its root is <{root.tag}>, expected <robot>.')
     _check_names(path, root, robot)

@@ -61,18 +61,29 @@ def obeys_spec(task: Task, engine: str) -> None:
         low, high = torch.tensor(task.setpoint.low), torch.tensor(task.setpoint.high)
         slack = 1e-5 * (high - low)
         inside = bool(((setpoint >= low - slack) & (setpoint <= high + slack)).all())
-        _require(inside, task, engine, 'a setpoint left the limits of its level.')
+        said = f'a setpoint left the limits of its level, {setpoint.tolist()}: clamp it in act.'
+        _require(inside, task, engine, said)
         for name, value in moved.observation.items():
-            _require(value.shape == first[name].shape, task, engine, f'{name} changed its shape.')
-            _require(value.dtype == torch.float32, task, engine, f'{name} is not float32.')
-    _require(env.memory.shape == (3, task.memory_size), task, engine, 'memory has another size.')
+            _has_shape(value, tuple(first[name].shape), task, engine, f'observation {name!r}')
+            said = f'observation {name!r} is {value.dtype}, expected torch.float32.'
+            _require(value.dtype == torch.float32, task, engine, said)
+    _has_shape(env.memory, (3, task.memory_size), task, engine, 'the memory')
     for declared in task.signals:
         value = env.measured[declared.name]
-        _require(
-            value.shape == (3, declared.size), task, engine, f'{declared.name} has another size.'
+        _has_shape(value, (3, declared.size), task, engine, declared.name)
+        low, high = declared.low, declared.high
+        said = (
+            f'{declared.name} reaches [{value.min():g}, {value.max():g}], expected within its '
+            f'plausible range [{low:g}, {high:g}].'
         )
-        plausible = bool((value >= declared.low).all() and (value <= declared.high).all())
-        _require(plausible, task, engine, f'{declared.name} left its plausible range.')
+        _require(bool(((value >= low) & (value <= high)).all()), task, engine, said)
+
+
+def _has_shape(
+    value: torch.Tensor, shape: tuple[int, ...], task: Task, engine: str, name: str
+) -> None:
+    said = f'{name} has the shape {tuple(value.shape)}, expected {shape}.'
+    _require(value.shape == shape, task, engine, said)
 
 
 def stays_finite(task: Task, engine: str) -> None:
@@ -84,7 +95,8 @@ def stays_finite(task: Task, engine: str) -> None:
         action = 3.0 * torch.randn(16, task.action_size, generator=generator)
         moved = env.step(action)
         for name, value in {**moved.observation, 'reward': moved.reward}.items():
-            _require(bool(value.isfinite().all()), task, engine, f'{name} is not finite.')
+            said = f'{name} is not finite after violent actions: clamp what can grow.'
+            _require(bool(value.isfinite().all()), task, engine, said)
 
 
 def is_deterministic(task: Task, engine: str) -> None:
@@ -94,9 +106,11 @@ def is_deterministic(task: Task, engine: str) -> None:
     first = _trace(env, actions, seed=3)
     for other in (env, make_env(task, engine, 5, seed=9)):
         same = all(map(torch.equal, first, _trace(other, actions, seed=3)))
-        _require(same, task, engine, 'the same seed gave another rollout.')
+        said = 'the same seed gave another rollout: draw from the generator that is passed in.'
+        _require(same, task, engine, said)
     changed = _trace(env, actions, seed=4)
-    _require(not torch.equal(first[0], changed[0]), task, engine, 'the seed changes nothing.')
+    said = 'another seed gave the same start, expected one that is drawn.'
+    _require(not torch.equal(first[0], changed[0]), task, engine, said)
 
 
 def batch_of_one_is_a_row(task: Task, engine: str) -> None:
@@ -116,9 +130,8 @@ def batch_of_one_is_a_row(task: Task, engine: str) -> None:
     batch, single = many.engine.signals(), one.engine.signals()
     for name, value in single.items():
         near = torch.allclose(batch[name][row], value, rtol=1e-5, atol=1e-6)
-        _require(
-            near, task, engine, f'{name} differs between a batch of one and a row of a batch.'
-        )
+        said = f'{name} differs between a batch of one and a row of a batch, expected the same.'
+        _require(near, task, engine, said)
 
 
 def partial_reset_leaves_the_others(task: Task, engine: str) -> None:
@@ -134,7 +147,8 @@ def partial_reset_leaves_the_others(task: Task, engine: str) -> None:
     after = env.engine.signals()
     for name in before:
         same = torch.equal(before[name][kept], after[name][kept])
-        _require(same, task, engine, f'a partial reset changed {name} of another environment.')
+        said = f'a partial reset changed {name} of others: write to the rows of env_ids alone.'
+        _require(same, task, engine, said)
 
 
 def shares_no_memory(task: Task, engine: str) -> None:
@@ -149,7 +163,8 @@ def shares_no_memory(task: Task, engine: str) -> None:
         copies.append({name: value.clone() for name, value in observation.items()})
     for seen, copy in zip(kept, copies, strict=True):
         same = all(torch.equal(seen[name], copy[name]) for name in seen)
-        _require(same, task, engine, 'a later step wrote into an earlier observation.')
+        said = 'a later step wrote into an earlier observation: return new tensors.'
+        _require(same, task, engine, said)
 
 
 def keeps_the_state_that_ended(task: Task, engine: str) -> None:
@@ -162,7 +177,8 @@ def keeps_the_state_that_ended(task: Task, engine: str) -> None:
             moved = env.step(action)
             reward = sum(term.weight * term.function(moved.step) for term in task.rewards)
             same = torch.allclose(moved.reward, torch.as_tensor(reward), rtol=1e-5, atol=1e-5)
-            _require(same, task, engine, 'the automatic reset wrote into the step that ended.')
+            said = 'the automatic reset wrote into the step that ended: copy what it reports.'
+            _require(same, task, engine, said)
 
 
 def leaves_the_action_alone(task: Task, engine: str) -> None:
@@ -173,7 +189,8 @@ def leaves_the_action_alone(task: Task, engine: str) -> None:
         action = torch.full((num_envs, task.action_size), 0.5)
         env.step(action)
         env.reset(seed=0)
-        _require(bool((action == 0.5).all()), task, engine, 'the action was written into.')
+        said = 'the action was written into: copy it before it is changed.'
+        _require(bool((action == 0.5).all()), task, engine, said)
 
 
 def has_no_constant_observation(task: Task, engine: str) -> None:
@@ -184,7 +201,8 @@ def has_no_constant_observation(task: Task, engine: str) -> None:
     for group in rows[0]:
         spread = torch.cat([row[group] for row in rows]).std(0)
         dead = (spread < TINY).nonzero().squeeze(1).tolist()
-        _require(not dead, task, engine, f'{group} observation has constant columns {dead}.')
+        said = f'{group} observation has constant columns {dead}: remove them.'
+        _require(not dead, task, engine, said)
 
 
 def reports_time_out_as_truncation(task: Task, engine: str) -> None:
@@ -195,22 +213,16 @@ def reports_time_out_as_truncation(task: Task, engine: str) -> None:
     for index in range(5):
         moved = env.step(torch.zeros(3, task.action_size))
         last = index == 4
-        running = ~moved.terminated
-        _require(
-            bool((moved.truncated[running] == last).all()),
-            task,
-            engine,
-            'time-out is misreported.',
-        )
-        _require(not bool((moved.truncated & moved.terminated).any()), task, engine, 'both ends.')
-    _require(len(moved.final_ids) == 3, task, engine, 'the ended episodes are not all named.')
-    kept = moved.final['actor']
-    _require(
-        not torch.equal(kept, moved.observation['actor'][moved.final_ids]),
-        task,
-        engine,
-        'the final observation is the first one of the next episode.',
-    )
+        reported = moved.truncated[~moved.terminated]
+        said = f'step {index + 1} of 5 has truncated {reported.tolist()}, expected {last} in all.'
+        _require(bool((reported == last).all()), task, engine, said)
+        said = 'an episode is both truncated and terminated, expected at most one of them.'
+        _require(not bool((moved.truncated & moved.terminated).any()), task, engine, said)
+    said = f'final_ids names {len(moved.final_ids)} episodes that ended, expected 3.'
+    _require(len(moved.final_ids) == 3, task, engine, said)
+    again = torch.equal(moved.final['actor'], moved.observation['actor'][moved.final_ids])
+    said = 'the final observation is the first of the next episode, expected the last of its own.'
+    _require(not again, task, engine, said)
 
 
 CHECKS: tuple[Callable[[Task, str], None], ...] = (

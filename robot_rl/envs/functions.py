@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import torch
 
@@ -11,6 +12,9 @@ from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
 from robot_rl.sensors.messages import Messages
 from robot_rl.spec.task import Step, Task
+
+FREED = 'freed'
+"""Name of what `Functions.step` is told of robots that have finished their action when stuck."""
 
 
 class Functions:
@@ -81,13 +85,14 @@ class Functions:
         state: Group,
         measured: Group,
         fixed: Group,
-        *losses: Group,
+        *told: Group,
     ) -> tuple[Group, Group, Group, Group, Group]:
         """What the engine's `signals` after an action lead to.
 
         Returns the next state, measurements and observation, the commands with what is perceived,
         and 'reward' and 'terminated'. `fixed` are what the environments drew at their reset;
-        `losses`, where messages can be lost, the 'message_loss' of each.
+        `told` has, where messages can be lost, the 'message_loss' of each, and where robots may
+        act for themselves, 1 in FREED for each whose policy starts anew after it.
         """
         task, acted = self._task, action['action']
         drawn = {**state, **fixed}
@@ -100,16 +105,17 @@ class Functions:
         reward = task.rewards[0].weight * task.rewards[0].function(step)
         for term in task.rewards[1:]:
             reward = reward + term.weight * term.function(step)
-        terminated = task.terminations[0].function(step)
-        for term in task.terminations[1:]:
-            terminated = terminated | term.function(step)
+        failed = [term.function(step) for term in task.terminations]
+        terminated = reduce(torch.logical_or, failed) if failed else torch.zeros_like(reward) > 0.0
         memory = task.remember(state['memory'], measured, acted)
+        if told and FREED in told[0]:
+            memory = torch.where(told[0][FREED] > 0.0, torch.zeros_like(memory), memory)
         now, seen = signals, {}
         if self._sensors:
-            now, seen = self._sensors.sample(signals, drawn)
+            now, seen = self._sensors.sample(signals, drawn, measured)
         now = self._inputs(now)
         if self._messages:
-            now = self._messages.newest(now, measured, losses[0]['message_loss'])
+            now = self._messages.newest(now, measured, told[0]['message_loss'])
         # A copy: a reset writes into the state, and what this step returns must stay.
         changed = {'memory': memory, 'last_action': acted.clone(), **moved, **seen}
         following = {name: changed[name] for name in state}

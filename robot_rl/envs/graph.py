@@ -66,7 +66,7 @@ class Graph:
         values = [value for group in results for value in group.values()]
         for value in values:
             if value.dim() != 2 or value.shape[0] != 1:
-                raise SpecError(f'expected results (num_envs, size), got {tuple(value.shape)}.')
+                raise SpecError(f'Expected results (num_envs, size), got {tuple(value.shape)}.')
         self.groups = [{name: value.dtype for name, value in group.items()} for group in results]
         self.sizes = [value.shape[1] for value in values]
         return values
@@ -84,7 +84,7 @@ class Graph:
                 args = torch.fx.map_arg(node.args, values.__getitem__)
                 kwargs = torch.fx.map_arg(node.kwargs, values.__getitem__)
                 values[node] = self._call(node.target, args, dict(kwargs))
-        raise SpecError('the traced graph has no output.')
+        raise SpecError('The function returns nothing; expected groups of tensors.')
 
     def _call(self, target: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         if getattr(target, '__name__', '') == 'getitem':
@@ -95,12 +95,16 @@ class Graph:
             return translate(*args, **_only(target, kwargs))
         if name in SAME:
             if kwargs.get('dtype') not in (None, torch.float32):
-                raise SpecError(f'{target} to {kwargs["dtype"]} cannot be fused.')
+                raise SpecError(
+                    f'{target} to {kwargs["dtype"]} cannot be fused; expected torch.float32.'
+                )
             return args[0]
         if name in RESHAPE:
             return args[0].reshape(args[1])
         if name not in ELEMENTWISE or kwargs.get('rounding_mode'):
-            raise SpecError(f'the operation {target} cannot be fused.')
+            raise SpecError(
+                f'The operation {target} cannot be fused; use those that envs/graph.py knows.'
+            )
         if kwargs.get('alpha', 1) != 1:
             args = (args[0], self._apply('mul', args[1], kwargs['alpha']))
         return self._apply(ELEMENTWISE[name], *args)
@@ -143,7 +147,10 @@ class Graph:
 
     def _op_pow(self, a: Array, power: Any) -> Array:
         if not isinstance(power, int | float) or power not in (-2, -1, -0.5, 0.5, 1, 2, 3, 4):
-            raise SpecError(f'pow with the exponent {power} cannot be fused.')
+            raise SpecError(
+                f'A power of {power} cannot be fused; expected a whole one from -2 to 4, '
+                '0.5 or -0.5.'
+            )
         size, result = abs(power), a
         if size == 0.5:
             result = self._apply('sqrt', a)
@@ -181,7 +188,7 @@ class Graph:
         self, a: Array, order: float = 2, dim: Any = None, keepdim: bool = False
     ) -> Array:
         if order != 2:
-            raise SpecError(f'a norm of order {order} cannot be fused.')
+            raise SpecError(f'A norm of order {order} cannot be fused; expected order 2.')
         return self._apply('sqrt', self._reduce('add', self._op_square(a), dim, keepdim))
 
     def _op_mm(self, a: Array, b: Array) -> Array:
@@ -250,7 +257,10 @@ class Graph:
 
     def _op_index(self, a: Array, indices: Sequence[Array | None]) -> Array:
         if any(isinstance(v, str) for index in indices if index is not None for v in index.flat):
-            raise SpecError('an index that depends on values cannot be fused.')
+            raise SpecError(
+                'An index that depends on values cannot be fused, expected a constant; use '
+                'torch.where.'
+            )
         return a[tuple(slice(None) if i is None else i.astype(np.int64) for i in indices)]
 
     def _op_unsqueeze(self, a: Array, dim: int) -> Array:
@@ -280,7 +290,7 @@ class Graph:
         return np.split(a, list(accumulate(sizes))[:-1], axis=dim)
 
     def _op_split(self, a: Array, size: int, dim: int = 0) -> list[Array]:
-        return np.split(a, range(size, a.shape[dim], size), axis=dim)
+        return np.split(a, range(size, a.shape[dim], size or 1), axis=dim)  # 0 parts nothing
 
 
 _PLACEMENT = {'dtype', 'layout', 'device', 'pin_memory', 'generator', 'memory_format'}
@@ -289,7 +299,9 @@ _PLACEMENT = {'dtype', 'layout', 'device', 'pin_memory', 'generator', 'memory_fo
 def _only(target: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments that say something about values, not about where they are kept."""
     if kwargs.get('dtype') not in (None, torch.float32, torch.bool):
-        raise SpecError(f'{target} in {kwargs["dtype"]} cannot be fused.')
+        raise SpecError(
+            f'{target} in {kwargs["dtype"]} cannot be fused; expected torch.float32 or torch.bool.'
+        )
     return {name: value for name, value in kwargs.items() if name not in _PLACEMENT}
 
 

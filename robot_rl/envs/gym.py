@@ -14,6 +14,7 @@ from gymnasium.vector.utils import batch_space
 import numpy as np
 
 from robot_rl.spec import registry
+from robot_rl.spec.engines import engine_for
 
 NAMESPACE = 'robot_rl'
 
@@ -36,10 +37,10 @@ class _Batch:
     """A VectorEnv with numpy in and out, built when the first reset gives the seed."""
 
     def __init__(self, task_id: str, num_envs: int, options: dict[str, Any]) -> None:
-        from robot_rl.envs.engines import engine_for, make_env
+        from robot_rl.envs.engines import make_env
 
         task = registry.task(task_id)
-        engine = engine_for(task, options.pop('engine', ''))
+        engine = engine_for(task.robot, options.pop('engine', ''))
         self.env = make_env(task, engine, num_envs, seed=0, **options)
         size = self.env.reset()['actor'].shape[1]
         self.observation_space = Box(-np.inf, np.inf, (size,), np.float32)

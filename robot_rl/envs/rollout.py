@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+import math
 
 import torch
 
-from robot_rl.envs.vector import Observation, VectorEnv
+from robot_rl.envs.vector import Observation, Transition, VectorEnv
 
 SCORED_S = 1.0
 """[s] the error is averaged over this last part of an episode."""
@@ -33,28 +34,48 @@ class Episodes:
     success: torch.Tensor
     """(n,) bool: not crashed, and error below the task's `success_error`."""
 
+    @property
+    def median_error(self) -> float:
+        """Of the episodes that did not crash; infinite where all did."""
+        alive = self.error[~self.crashed]
+        return float(alive.median()) if len(alive) else math.inf
+
 
 def actor_policy(actor: Callable[[torch.Tensor], torch.Tensor]) -> Policy:
     """Policy from a module that maps the actor's observation to an action."""
     return lambda _env, observation: (actor(observation['actor']), None)
 
 
+def rollout(env: VectorEnv, policy: Policy, *, seed: int) -> Iterator[Transition]:
+    """Reset `env` with `seed`, now, and return what each step of an episode's length leads to.
+
+    The policy is asked when the step is.
+    """
+    return _steps(env, policy, env.reset(seed=seed))
+
+
+@torch.inference_mode()
+def _steps(env: VectorEnv, policy: Policy, observation: Observation) -> Iterator[Transition]:
+    for _ in range(env.task.max_episode_steps):
+        transition = env.step(*policy(env, observation))
+        yield transition
+        observation = transition.observation
+
+
 def run_episodes(env: VectorEnv, policy: Policy, *, seed: int) -> Episodes:
     """Run one whole episode in each environment of `env`, from a reset with `seed`."""
     task = env.task
-    observation = env.reset(seed=seed)
+    transitions = rollout(env, policy, seed=seed)
     parameters = {name: value.clone() for name, value in env.parameters.items()}
     alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
     error, reward, steps = (torch.zeros(env.num_envs, device=env.device) for _ in range(3))
     scored = min(task.max_episode_steps, round(SCORED_S / task.control_dt))
     with torch.inference_mode():
-        for index in range(task.max_episode_steps):
-            transition = env.step(*policy(env, observation))
+        for index, transition in enumerate(transitions):
             reward += transition.reward * alive
             alive &= ~transition.terminated
             steps += alive
             if index >= task.max_episode_steps - scored:
                 error += task.error(transition.step) / scored
-            observation = transition.observation
     error = torch.where(alive, error, torch.full_like(error, torch.inf))
     return Episodes(~alive, error, reward, steps, parameters, error < task.success_error)

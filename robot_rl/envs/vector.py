@@ -9,9 +9,10 @@ import torch
 
 from robot_rl.curricula.curriculum import Curriculum
 from robot_rl.engines.engine import Engine
-from robot_rl.envs.functions import Functions
+from robot_rl.envs.functions import FREED, Functions
 from robot_rl.envs.fuse import Group, fuse, read, write
 from robot_rl.envs.lessons import Lessons
+from robot_rl.envs.unstick import Unstick
 from robot_rl.envs.variation import LOSS, Variation
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
@@ -80,18 +81,18 @@ class VectorEnv:
         self._lessons = None
         if self.curriculum:
             self._lessons = Lessons(self.curriculum, num_envs, self.device)
-        sensors = (
-            Measurement(
+        sensors = messages = self._unstick = None
+        if noise:
+            sensors = Measurement(
                 task.robot, task.signal_names, task.control_dt, self.generator, self.device
             )
-            if noise
-            else None
-        )
-        messages = None
-        self._losses: tuple[Group, ...] = ()
         if LOSS in self.parameters:
             messages = Messages(task.robot, task.signal_names, self.generator, self.device)
-            self._losses = ({LOSS: self.parameters[LOSS]},)
+        if task.setpoint.stuck:
+            self._unstick = Unstick(
+                task.setpoint, num_envs, task.control_dt, self.generator, self.device
+            )
+        self._told = self._to_tell()
         functions = Functions(task, sampler, sensors, messages, self.generator, self.device)
         self._draw, self._first, self._advance = functions.draw, functions.first, functions.step
         self._act = functions.act
@@ -103,6 +104,15 @@ class VectorEnv:
         self._state: Group = {}
         self._measured: Group = {}
         self._fixed: Group = {}
+
+    def _to_tell(self) -> tuple[Group, ...]:
+        """What `Functions.step` is told beside: of messages lost and of robots that were stuck."""
+        told: Group = {}
+        if LOSS in self.parameters:
+            told[LOSS] = self.parameters[LOSS]
+        if self._unstick:
+            told[FREED] = torch.zeros(self.num_envs, 1, device=self.device)
+        return (told,) if told else ()
 
     def _fuse(self, functions: Functions, key: Hashable) -> None:
         """Compile the three functions; random numbers are drawn only to see what they return."""
@@ -123,7 +133,7 @@ class VectorEnv:
         self._act = compiled('act', functions.act, action, state, measured)
         self._first = compiled('first', functions.first, signals, goals)
         self._advance = compiled(
-            'step', functions.step, signals, action, state, measured, fixed, *self._losses
+            'step', functions.step, signals, action, state, measured, fixed, *self._told
         )
 
     @property
@@ -140,6 +150,12 @@ class VectorEnv:
     def memory(self) -> torch.Tensor:
         """What the policy carries to the next period, (num_envs, task.memory_size)."""
         return self._state['memory']
+
+    @property
+    def restarted(self) -> torch.Tensor:
+        """(num_envs,) bool: memory is zero, in a new episode or because the robot acted itself."""
+        begun = self.episode_steps == 0
+        return begun | (self._told[0][FREED][:, 0] > 0.0) if self._unstick else begun
 
     @torch.inference_mode()
     def stagger_episodes(self) -> None:
@@ -177,7 +193,7 @@ class VectorEnv:
         gives setpoints.
         """
         acted, made = self._act(self.num_envs, {'action': action}, self._state, self._measured)
-        sent = made['setpoint'] if setpoint is None else setpoint
+        sent = self._sent(made['setpoint'] if setpoint is None else setpoint)
         self.engine.step(self._variation.step(sent))
         self.episode_steps += 1
         signals = self.engine.signals()
@@ -188,7 +204,7 @@ class VectorEnv:
             self._state,
             self._measured,
             self._fixed,
-            *self._losses,
+            *self._told,
         )
         before = self._state
         step = Step({**signals, **asked}, acted['action'], before['last_action'], before['memory'])
@@ -206,6 +222,16 @@ class VectorEnv:
             observation, outcome['reward'][:, 0], terminated, truncated, ended, final, step
         )
 
+    def _sent(self, setpoint: torch.Tensor) -> torch.Tensor:
+        """What the robot gets of the policy's `setpoint`: a stuck one acts for itself."""
+        if not self._unstick:
+            return setpoint
+        name = self._unstick.signal
+        seen = self._measured[name] if name in self._measured else self.engine.signals()[name]
+        sent, freed = self._unstick.step(setpoint, seen)
+        self._told[0][FREED] = freed.float().unsqueeze(1)
+        return sent
+
     def _start(self, env_ids: torch.Tensor) -> tuple[Group, Group, Group, Group]:
         """Start episodes in `env_ids`: their rows of state, measurements, observation, drawn."""
         num = len(env_ids)
@@ -214,6 +240,8 @@ class VectorEnv:
         self._variation.start(env_ids, parameters)
         self.engine.reset(env_ids, initial)
         self.episode_steps[env_ids] = 0
+        if self._unstick:
+            self._unstick.start(env_ids)
         return self._first(num, self.engine.signals(env_ids), goals)
 
     def _autoreset(self, observation: Observation, env_ids: torch.Tensor) -> None:

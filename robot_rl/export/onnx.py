@@ -16,7 +16,7 @@ import torch
 from robot_rl.errors import MissingPackageError, PolicyFileError
 from robot_rl.export.graph import PolicyGraph
 from robot_rl.export.states import States, random_states
-from robot_rl.files import write_whole
+from robot_rl.files import write_file
 from robot_rl.machine import package_versions
 from robot_rl.spec import policy_file
 from robot_rl.spec.contract import Contract, contract_of
@@ -57,8 +57,8 @@ def export_policy(
         The contract written into the file.
 
     Raises:
-        PolicyFileError: A weight is not finite, torch and onnxruntime disagree, or the file could
-            not be written.
+        PolicyFileError: A weight is not finite, or torch and onnxruntime disagree.
+        RunFolderError: The file could not be written.
         MissingPackageError: onnx, onnxscript or onnxruntime is not installed.
     """
     graph = PolicyGraph(task, copy.deepcopy(actor).cpu()).eval()
@@ -77,7 +77,7 @@ def export_policy(
     golden = _golden_rows(graph, inputs, expected, len(golden_states))
     data = _serialize(graph, contract, golden)
     check_parity(graph, data, inputs, expected)
-    _write(Path(path), data)
+    write_file(Path(path), data)
     return contract
 
 
@@ -98,7 +98,7 @@ def check_parity(
     try:
         import onnxruntime
     except ImportError:
-        raise _missing('onnxruntime') from None
+        raise MissingPackageError('onnxruntime') from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -136,10 +136,6 @@ def _check_finite(graph: PolicyGraph) -> None:
                 f'The weight {name!r} holds NaN or infinity: training diverged. '
                 'Export an earlier checkpoint.'
             )
-
-
-def _missing(package: str) -> MissingPackageError:
-    return MissingPackageError(package, 'Exporting a policy', 'train')
 
 
 def _stack(graph: PolicyGraph, states: list[States]) -> list[np.ndarray]:
@@ -187,7 +183,7 @@ def _trace(graph: PolicyGraph) -> Any:
                 verbose=False,
             )
     except ModuleNotFoundError as error:
-        raise _missing(error.name or 'onnxscript') from None
+        raise MissingPackageError.of(error) or error from None
     except torch.onnx.OnnxExporterError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise PolicyFileError(
@@ -225,14 +221,3 @@ def _serialize(graph: PolicyGraph, contract: Contract, golden: list[dict[str, An
     data = model.SerializeToString(deterministic=True)
     digest = policy_file.digest_of(data, policy_file.NO_DIGEST)
     return data.replace(policy_file.NO_DIGEST.encode(), digest.encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a whole file or none: a reader never sees half of one."""
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise PolicyFileError(
-            f'Could not write the policy file {str(path)!r}: {error.strerror}. '
-            'Free some space or choose another place, and export again.'
-        ) from None

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from robot_rl.envs.engines import make_env
 from robot_rl.export.onnx import export_policy
 from robot_rl.export.states import collect
-from robot_rl.learn.run_folder import RANGES
+from robot_rl.files import read_json
+from robot_rl.learn.config import EXPORT_SEED
+from robot_rl.learn.run_folder import ranges_of
 from robot_rl.learn.train import load_actor
 from robot_rl.spec.contract import Contract
 
 ENVIRONMENTS = 256
 """Episodes that the statistics of signals are taken over, with all randomization and noise."""
-SEED = 900_000
-"""Between validation and test: these episodes neither chose nor score the policy."""
 _TOLD = ('seed', 'engine', 'git_revision', 'git_dirty', 'machine', 'ppo')
 
 
@@ -26,19 +25,19 @@ def export_run(run: Path, out: Path | None = None) -> tuple[Path, Contract]:
     Everything that the run knows of its training and scores goes into the file.
 
     Raises:
-        RunFolderError: `run` is no run folder, or holds no checkpoint.
-        PolicyFileError: The policy is unsound or the file could not be written.
+        RunFolderError: `run` is no run folder, or holds no checkpoint; or the file could not be
+            written.
+        PolicyFileError: The policy is unsound.
         MissingPackageError: onnx, onnxscript or onnxruntime is not installed.
     """
     task, actor, config = load_actor(run)
     path = out or run / 'policy.onnx'
-    ranges = run / RANGES
     env = make_env(
         task,
         config['engine'],
         ENVIRONMENTS,
-        seed=SEED,
-        randomization=str(ranges) if ranges.is_file() else '',
+        seed=EXPORT_SEED,
+        randomization=ranges_of(run),
     )
     states, statistics = collect(env, actor, steps=task.max_episode_steps)
     contract = export_policy(
@@ -58,6 +57,6 @@ def evaluations(run: Path) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     for path in [run / 'evaluation.json', *sorted(run.glob('evaluation-*.json'))]:
         if path.is_file():
-            score = json.loads(path.read_text())
+            score = read_json(path, f'{run} has a damaged score', f'robot_rl eval {run}')
             found[score['engine']] = {**found.get(score['engine'], {}), **score}
     return found

@@ -86,8 +86,8 @@ def findings(unknowns: Unknowns, solution: Solution) -> Findings:
     told = parts[:, values < BLIND].sum(1) <= 0.5 * parts.sum(1)
     if not told.any():
         raise RecordingError(
-            'The recording has no excitation: it tells none of the randomized parameters. Record '
-            'a flight with turns, climbs and stops.'
+            f'The recording has no excitation: it tells none of {len(told)} randomized numbers. '
+            'Record a flight with turns, climbs and stops.'
         )
     covariance = slopes @ solution.covariance[:draws, :draws] @ slopes.T
     estimate = unknowns.components(solution.mean[:draws])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from robot_rl.errors import RecordingError
 from robot_rl.nodes.recording import SETPOINT, STIFFNESS, Track, topics, tracks
 from robot_rl.spec.robot import Robot, Setpoint, Topic
+from robot_rl.spec.signal import signal
 
 Array = NDArray[np.float64]
 CLOCK_S = 0.1
@@ -61,11 +62,6 @@ class RecordedFlight:
     def duration_s(self) -> float:
         """[s] from the first to the last moment at which everything was known."""
         return float(self.gaps[-1, 0] - self.gaps[0, 1])
-
-
-def is_quaternion(name: str) -> bool:
-    """Whether a signal is a rotation: q and -q are the same, and its length is one."""
-    return '_quat' in name
 
 
 def recorded_flight(path: Path, robot: Robot, simulated: Iterable[str]) -> RecordedFlight:
@@ -152,7 +148,7 @@ def _samples(track: Track, name: str, zero: float) -> Samples:
         keep &= track.values[STIFFNESS][order, 0] == 1.0
     keep[1:] &= np.diff(time) > 0.0
     time, values = time[keep], values[keep]
-    if name != SETPOINT and is_quaternion(name):
+    if name != SETPOINT and signal(name).is_quaternion:
         values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
         turned = np.sum(values[1:] * values[:-1], axis=1) < 0.0
         values[1:] *= np.where(np.cumsum(turned) % 2, -1.0, 1.0)[:, None]
@@ -169,7 +165,10 @@ def _require_motion(
     """Raise RecordingError where nothing was asked of the robot, or nothing came of it."""
     span = np.subtract(setpoint.high, setpoint.low)
     if len(sent.time) < 2 or not measured:
-        raise RecordingError(f'{path} holds no finite number on a topic of {robot.name!r}.')
+        raise RecordingError(
+            f'{path} holds no finite numbers of {robot.name!r}: got {len(sent.time)} setpoints '
+            f'and {len(measured)} signals, expected at least 2 and 1. Record it again.'
+        )
     if np.all(np.ptp(sent.values, axis=0) < STILL * span):
         raise RecordingError(
             f'{path} has no excitation: its setpoints never change. Record a flight with turns, '
@@ -181,7 +180,8 @@ def _require_motion(
         np.all(samples.values.std(0) <= 3.0 * noise[name]) for name, samples in measured.items()
     ):
         raise RecordingError(
-            f'{path} has no excitation: the robot did not move beyond the noise of its sensors.'
+            f'{path} has no excitation: the robot did not move beyond the noise of its sensors. '
+            'Record a flight with turns, climbs and stops.'
         )
 
 

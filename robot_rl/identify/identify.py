@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 import torch
 
 from robot_rl.assets import asset
-from robot_rl.envs.engines import engine_factory, load_randomization
+from robot_rl.envs.engines import engine_factory
+from robot_rl.envs.ranges import load_randomization
 from robot_rl.errors import SpecError
 from robot_rl.identify.findings import Findings, findings
 from robot_rl.identify.flight import RecordedFlight, recorded_flight
@@ -23,6 +24,7 @@ from robot_rl.identify.solve import Solution, solve
 from robot_rl.identify.unknowns import Unknowns, check_known
 from robot_rl.identify.windows import STEP_S, Windows, windows
 from robot_rl.spec import registry
+from robot_rl.spec.engines import engine_for
 from robot_rl.spec.robot import Robot
 
 Array = NDArray[np.float64]
@@ -55,7 +57,7 @@ def identify(
     recording: Path,
     robot_name: str,
     *,
-    engine: str = 'analytic',
+    engine: str = '',
     known: Mapping[str, Sequence[float]] | None = None,
     horizon_s: float = 0.5,
     out: Path | None = None,
@@ -65,7 +67,7 @@ def identify(
     Args:
         recording: an .mcap file with setpoints and states.
         robot_name: whose it is.
-        engine: simulator that predicts.
+        engine: simulator that predicts; '' for the fastest that knows the robot.
         known: parameters that were measured otherwise, [SI] by name.
         horizon_s: [s] how far ahead predictions are held against measurements.
         out: new .yaml file, the picture goes beside it; by default beside the robot's own.
@@ -76,15 +78,16 @@ def identify(
         RobotRLError: a file is missing, exists already or is malformed; a name is unknown.
     """
     robot, given = registry.robot(robot_name), known or {}
+    engine = engine_for(robot, engine)
     make, everything = engine_factory(engine), load_randomization(robot)
     probe = make(robot, next(iter(robot.setpoints)), 1, STEP_S)
     spreads = tuple(item for item in everything if item.parameter in probe.simulated)
     check_known(robot, spreads, given)
     if not HORIZONS_S[0] <= horizon_s <= HORIZONS_S[1]:
-        raise SpecError(f'The horizon must be within {HORIZONS_S} s, got {horizon_s}.')
-    target = out or asset('sim', f'randomization/{robot.name}.yaml').with_name(
-        f'{robot.name}.{recording.stem}.yaml'
-    )
+        low, high = HORIZONS_S
+        raise SpecError(f'The horizon must be within [{low:g}, {high:g}] s, got {horizon_s:g} s.')
+    name = f'{robot.name}.{recording.stem}.yaml'
+    target = out or asset('sim', robot.ranges).with_name(name)
     image = target.with_suffix('.png')
     for path in (target, image):
         refuse_existing(path)

@@ -42,7 +42,7 @@ def picture(
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingPackageError('matplotlib', 'Plotting', 'train') from None
+        raise MissingPackageError('matplotlib') from None
     sizes = {name: values.shape[-1] for name, values in fitted.items()}
     rows = sum(-(-size // COLUMNS) for size in sizes.values())
     parameters = sum(len(finding.estimate) for finding in found.parameters.values())

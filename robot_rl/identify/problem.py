@@ -14,11 +14,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.identify.flight import is_quaternion
 from robot_rl.identify.rollout import Simulator
 from robot_rl.identify.unknowns import WIDTH, Unknowns
 from robot_rl.identify.windows import DELAYS_S, Windows
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.signal import signal
 
 Array = NDArray[np.float64]
 DELAY_S = (0.015, 0.02)
@@ -165,7 +165,7 @@ class Problem:
         offsets[self._offsets] = shared[self.unknowns.size : self._delays.start]
         value = before + (place - low)[..., None] * change
         value += (offsets * self._offset_std)[self._parts[index]]
-        if is_quaternion(name):
+        if signal(name).is_quaternion:
             value /= np.linalg.norm(value, axis=-1, keepdims=True)
         return value, change / windows.step_s
 
@@ -184,7 +184,7 @@ class Problem:
                 inside = component - self._parts[index].start
                 if 0 <= inside < residual.shape[-1]:
                     left[..., inside, column] = self._offset_std[component]
-                    if is_quaternion(name):  # what would change its length is lost
+                    if signal(name).is_quaternion:  # what would change its length is lost
                         along = value[0, ..., inside, None] * self._offset_std[component]
                         left[..., column] -= along * value[0]
             left[..., self._delays.start + index] = -DELAY_S[1] * slope[0]

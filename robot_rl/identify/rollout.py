@@ -10,9 +10,9 @@ import torch
 
 from robot_rl.engines.engine import Engine
 from robot_rl.errors import SpecError
-from robot_rl.identify.flight import is_quaternion
 from robot_rl.identify.windows import Windows
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.signal import signal
 
 Array = NDArray[np.float64]
 MAX_ENVS = 8192
@@ -93,7 +93,7 @@ class Simulator:
     def _put(self, engine: Engine, everyone: torch.Tensor, state: dict[str, torch.Tensor]) -> None:
         """Put the measured signals into `state`; what no sensor reports stays as it is."""
         for name, value in state.items():
-            if is_quaternion(name):
+            if signal(name).is_quaternion:
                 state[name] = value / value.norm(dim=1, keepdim=True)
         now = engine.signals()
         engine.reset(everyone, {name: now[name] for name in self._states} | state)

@@ -16,6 +16,7 @@ elimination); V. P. Godambe, "An Optimum Property of Regular Maximum Likelihood 
 from __future__ import annotations
 
 from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +82,10 @@ def solve(problem: Problem) -> Solution:
             break
     if kept.sum() < max(MIN_WINDOWS, FEWEST * num):
         raise RecordingError(
-            f'Only {kept.sum()} of {num} windows can be explained together. The robot may be '
-            'another one, have touched something most of the time, or be modelled wrongly.'
+            f'Only {kept.sum()} of {num} windows can be explained together, at least '
+            f'{max(MIN_WINDOWS, math.ceil(FEWEST * num))} are needed. The robot may be another '
+            'one, have touched something or be modelled wrongly: check --robot, or record a '
+            'flight in free air.'
         )
     believed, _, windows = _reduced(normal, noise, kept)
     return Solution(shared, start, *_weighed(shared, believed, windows), noise, kept)

@@ -128,13 +128,20 @@ def check_known(
         parameter = robot.parameters[name]
         if len(values) != len(parameter.nominal):
             raise SpecError(
-                f'The parameter {name!r} has {len(parameter.nominal)} components '
+                f'The parameter {name!r} takes {len(parameter.nominal)} components '
                 f'[{parameter.unit}], got {len(values)}.'
             )
         if not all(map(math.isfinite, values)) or (parameter.positive and min(values) <= 0.0):
-            raise SpecError(f'The parameter {name!r} cannot be {tuple(values)} {parameter.unit}.')
+            kind = 'finite and positive' if parameter.positive else 'finite'
+            raise SpecError(
+                f'The parameter {name!r} cannot be {tuple(values)} {parameter.unit}, expected '
+                f'{kind} values.'
+            )
     if len(known) == len(names):
-        raise SpecError(f'Every randomized parameter of {robot.name!r} is given: nothing to find.')
+        raise SpecError(
+            f'All {len(names)} randomized parameters of {robot.name!r} are given, nothing is left '
+            'to find. Remove one --known.'
+        )
 
 
 def _operated(spread: Spread, nominal: Array, drawn: float) -> Array:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.errors import RecordingError
-from robot_rl.identify.flight import RecordedFlight, Samples, is_quaternion
+from robot_rl.identify.flight import RecordedFlight, Samples
+from robot_rl.spec.signal import signal
 
 Array = NDArray[np.float64]
 STEP_S = 0.005
@@ -130,6 +131,6 @@ def _cut(samples: Samples, low: Array, high: Array) -> tuple[Array, Array, NDArr
 
 
 def _unit(name: str, values: Array) -> Array:
-    if not is_quaternion(name):
+    if not signal(name).is_quaternion:
         return values
     return values / np.linalg.norm(values, axis=-1, keepdims=True)

@@ -152,7 +152,7 @@ def _warp() -> Any:
     try:
         import warp
     except ImportError:
-        raise MissingPackageError('warp-lang', 'Running kernels on a GPU', 'gpu') from None
+        raise MissingPackageError('warp') from None
     warp.config.log_level = max(warp.config.log_level, warp.LOG_WARNING)
     return warp
 

@@ -22,7 +22,7 @@ def _llvm() -> Any:
     try:
         from llvmlite import binding
     except ImportError:
-        raise MissingPackageError('llvmlite', 'Fusing a task', 'train') from None
+        raise MissingPackageError('llvmlite') from None
     if binding.llvm_version_info[0] < 20:
         binding.initialize()
     binding.initialize_native_target()
@@ -60,7 +60,11 @@ def function(name: str, text: str, signature: Any) -> Callable[..., None]:
         module = llvm.parse_assembly(text)
         module.verify()
     except RuntimeError as error:
-        raise SpecError(f'LLVM {version} refuses the kernel {name}: {error}') from error
+        reason = str(error).strip().rstrip('.')
+        raise SpecError(
+            f'LLVM {version} refuses the kernel {name}: {reason}. Install the llvmlite that '
+            'robot_rl asks for.'
+        ) from error
     module.triple, module.data_layout = triple, str(target.target_data)
     engine = llvm.create_mcjit_compiler(module, target)
 

@@ -287,7 +287,7 @@ def compiled(
     for every input and for the output the address of the first number and the bytes between rows.
     """
     if not outputs:
-        raise SpecError(f'The function {name} computes nothing.')
+        raise SpecError(f'The function {name} computes nothing, expected at least one number.')
     arrays = {**{str(i): rows for i, rows in enumerate(inputs)}, '': len(outputs)}
     text = _module(scalars.body(outputs), arrays)
     pairs = [ctypes.c_uint64] * (2 * len(arrays))

@@ -47,7 +47,7 @@ def _written(name: str, text: str) -> Path:
     try:
         import numba
     except ImportError:
-        raise MissingPackageError('numba', 'Simulating on a CPU', 'train') from None
+        raise MissingPackageError('numba') from None
     digest = hashlib.sha256(f'{numba.__version__} {text}'.encode()).hexdigest()[:16]
     path = cache_folder() / f'{name}_{digest}.py'
     if not path.is_file():

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+VALIDATION_SEED = 500_000  # seeds of training lie below
+EXPORT_SEED = 900_000  # these episodes neither choose nor score a policy
+TEST_SEED = 1_000_000
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -30,9 +34,10 @@ class TrainConfig:
     """Episodes that the best checkpoint is scored on, none of which chose it."""
     randomization: str = ''
     """File of ranges; by default the robot's own, sim/randomization/<robot>.yaml."""
-    curriculum: str = 'none'
+    curriculum: str = ''
     """What chooses the parameters marked 'curriculum: true' in that file: none (chance, as the
-    file says), uniform, alp_gmm or widening. Validation and test leave them to chance."""
+    file says), uniform, alp_gmm or widening; by default the task's own. Validation and test leave
+    them to chance."""
     device: str = 'cpu'
     """Torch device."""
     threads: int = 1

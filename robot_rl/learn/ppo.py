@@ -53,6 +53,10 @@ class PpoConfig:
     interval_scale: float = 1.0
     """Pushes, and what else the randomization draws at intervals, come after this part of the time
     that it says, in training alone: the same shortcut."""
+    interval_spread: float = 1.0
+    """They are also spread so many times as wide: where a policy seldom falls, nothing in its
+    reward says that it should not, and it trades its balance for what it is paid for each period.
+    """
 
 
 class Actor(torch.nn.Module):

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from pathlib import Path
 import platform
 import subprocess
@@ -26,7 +25,7 @@ from typing import Any, TextIO
 import torch
 
 from robot_rl.errors import RunFolderError
-from robot_rl.files import write_file, write_json
+from robot_rl.files import read_json, write_file, write_json
 from robot_rl.machine import machine_name, package_versions
 
 RANGES = 'randomization.yaml'
@@ -50,11 +49,16 @@ class RunFolder:
                 'with --resume.'
             )
         if resume and not self.checkpoints():
-            raise RunFolderError(f'Nothing to resume in {path}: it holds no checkpoint.')
+            raise RunFolderError(
+                f'Nothing to resume in {path}: it holds no checkpoint. Choose another --name, or '
+                'train without --resume.'
+            )
         try:
             (path / 'checkpoints').mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunFolderError(f'Cannot create {path}: {error.strerror}.') from error
+            raise RunFolderError(
+                f'Cannot create {path}: {error.strerror}. Train in a folder where you may write.'
+            ) from error
         self._progress: TextIO | None = None
         self._rows: Any = None
         self._writer: Any = None
@@ -140,26 +144,36 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
     except FileNotFoundError:
-        raise RunFolderError(f'No checkpoint at {path}.') from None
+        raise RunFolderError(
+            f'No checkpoint at {path}: training ended before it was written. Continue it with '
+            '--resume, or choose another run.'
+        ) from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise RunFolderError(f'{path} is not a checkpoint of robot_rl: {error}.') from error
+        reason = str(error).partition('\n')[0].rstrip('.')
+        raise RunFolderError(
+            f'{path} is not a checkpoint of robot_rl: {reason}. Choose another run, or train '
+            'again.'
+        ) from error
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """config.json of the run folder `path`. Raises RunFolderError if there is none."""
-    return _read(path / 'config.json', f'{path} is not a run folder')
+    return read_json(path / 'config.json', f'{path} is not a run folder', 'robot_rl train')
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
     """evaluation.json of the run folder `path`. Raises RunFolderError if there is none."""
-    return _read(path / 'evaluation.json', f'{path} was not evaluated')
+    command = f'robot_rl train --name {path.name} --resume'  # eval writes others
+    return read_json(path / 'evaluation.json', f'{path} was not evaluated', command)
 
 
-def _read(file: Path, complaint: str) -> dict[str, Any]:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise RunFolderError(f'{complaint}: cannot read {file} ({error}).') from error
+def ranges_of(path: Path) -> str:
+    """File of the ranges that the run in the folder `path` trained with; '' for the robot's own.
+
+    The same for the file of a policy, which has none beside it.
+    """
+    ranges = path / RANGES
+    return str(ranges) if ranges.is_file() else ''
 
 
 def _git() -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
+import filecmp
 from functools import partial
 from pathlib import Path
 import time
@@ -11,19 +12,17 @@ from typing import Any
 import torch
 
 from robot_rl.curricula import curriculum
-from robot_rl.envs.engines import engine_for, make_env
+from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.vector import VectorEnv
-from robot_rl.errors import RunFolderError, SpecError
+from robot_rl.errors import RunFolderError, UnknownNameError
 from robot_rl.files import write_json
-from robot_rl.learn.config import TrainConfig
+from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, TrainConfig
 from robot_rl.learn.ppo import Actor, Ppo, PpoConfig, untrained_actor
-from robot_rl.learn.run_folder import RunFolder, load_state, read_config, save_state
+from robot_rl.learn.run_folder import RunFolder, load_state, ranges_of, read_config, save_state
 from robot_rl.spec import registry
+from robot_rl.spec.engines import engine_for
 from robot_rl.spec.task import Task
-
-VALIDATION_SEED = 500_000  # training seeds lie below, test seeds above
-TEST_SEED = 1_000_000
 
 
 def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
@@ -32,33 +31,62 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
     Raises:
         UnknownNameError: No such task, engine or curriculum.
         SpecError: The randomization file is malformed, or leaves a curriculum nothing to choose.
-        RunFolderError: The folder is occupied, or there is nothing to resume.
+        RunFolderError: The folder is occupied, or there is nothing to resume, or what is there
+            was begun otherwise.
     """
     torch.set_num_threads(config.threads)
     task = registry.task(config.task)
     if not 0 <= config.seed < VALIDATION_SEED:
         raise RunFolderError(
-            f'Training seeds lie in [0, {VALIDATION_SEED}), got {config.seed}: larger ones are '
-            'kept for validation and test.'
+            f'Training seeds must lie in [0, {VALIDATION_SEED}), got {config.seed}: larger ones '
+            'are kept for validation and test.'
         )
     ppo_config = ppo_config_of(task, config)
-    config = replace(config, engine=engine_for(task, config.engine))
+    config = replace(
+        config,
+        engine=engine_for(task.robot, config.engine),
+        curriculum=config.curriculum or task.curriculum,
+    )
     name = config.name or f'{task.id}-{time.strftime("%Y%m%d-%H%M%S")}'
+    if config.resume:
+        config = _as_begun(config, root / name)
     return _Training(task, config, ppo_config, root / name).run()
+
+
+def _as_begun(config: TrainConfig, run: Path) -> TrainConfig:
+    """`config` with the ranges that `run` was begun with.
+
+    Raises RunFolderError if there is nothing to resume, or `config` asks for something else.
+    """
+    RunFolder(run, resume=True)
+    begun = read_config(run)['train']
+    for name in ('task', 'engine', 'seed'):
+        if (asked := getattr(config, name)) != begun[name]:
+            option = '' if name == 'task' else f'--{name} '
+            raise RunFolderError(
+                f'{run} was begun with the {name} {begun[name]!r}, not {asked!r}: resume it with '
+                f'{option}{begun[name]}, or choose another --name.'
+            )
+    asked, kept = config.randomization, ranges_of(run) or begun['randomization']
+    both = Path(asked).is_file() and Path(kept).is_file()
+    if asked not in ('', kept) and not (both and filecmp.cmp(asked, kept, shallow=False)):
+        raise RunFolderError(
+            f'{run} was begun with other ranges than those in {asked}: resume it without '
+            '--randomization, or choose another --name.'
+        )
+    return replace(config, randomization=kept)
 
 
 def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
     """Hyperparameters: the task's own, overridden by what was asked for.
 
-    Raises SpecError if the task names a hyperparameter that PPO does not have.
+    Raises UnknownNameError if the task names one that PPO does not have.
     """
     known = {field.name for field in fields(PpoConfig)}
     unknown = set(task.training) - known
     if unknown:
-        raise SpecError(
-            f'Task {task.id!r} sets {sorted(unknown)[0]!r} in its training, which PPO does not '
-            f'have. Known: {", ".join(sorted(known))}.'
-        )
+        kind = f'hyperparameter of PPO in the training of {task.id}'
+        raise UnknownNameError(kind, sorted(unknown)[0], known)
     asked = {n: v for n in ('iterations', 'num_envs') if (v := getattr(config, n))}
     return replace(PpoConfig(), **{**task.training, **asked})
 
@@ -79,6 +107,7 @@ class _Training:
             device=config.device,
             randomization=config.randomization,
             interval_scale=ppo.interval_scale,
+            interval_spread=ppo.interval_spread,
             curriculum=partial(curriculum.make, config.curriculum),
         )
         # What is asked for is there: now something may be written.
@@ -221,12 +250,10 @@ class _Training:
 
 def summary(episodes: Episodes) -> dict[str, float]:
     """Success and crash rates, and the median error of the episodes that did not crash."""
-    alive = ~episodes.crashed
-    median = episodes.error[alive].median().item() if bool(alive.any()) else float('inf')
     return {
         'success': episodes.success.float().mean().item(),
         'crashed': episodes.crashed.float().mean().item(),
-        'median_error': median,
+        'median_error': episodes.median_error,
         'reward': episodes.reward.mean().item(),
     }
 

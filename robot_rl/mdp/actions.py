@@ -12,6 +12,11 @@ import torch
 from robot_rl.spec.robot import Setpoint
 
 
+def within(values: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """`values` (n, size) no lower than `low` and no higher than `high`, each (size,) or alike."""
+    return torch.minimum(torch.maximum(values, low), high)
+
+
 def mixed(setpoint: Setpoint, mixer: Sequence[Sequence[float]]) -> Callable[..., torch.Tensor]:
     """Action -> neutral + mixer @ clip(action, -1, 1), kept within the setpoint's limits [SI].
 
@@ -25,7 +30,7 @@ def mixed(setpoint: Setpoint, mixer: Sequence[Sequence[float]]) -> Callable[...,
     def act(action: torch.Tensor, *_: object) -> torch.Tensor:
         device = action.device
         wanted = neutral.to(device) + (gain.to(device) @ action.clamp(-1.0, 1.0).T).T
-        return torch.minimum(torch.maximum(wanted, low.to(device)), high.to(device))
+        return within(wanted, low.to(device), high.to(device))
 
     return act
 

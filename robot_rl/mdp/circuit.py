@@ -1,4 +1,11 @@
-"""A bank of tracks as a source of commands: which track, where on it, and what is seen there."""
+"""A bank of tracks as a source of commands: which track, where on it, and what is seen there.
+
+What FastRLAP (Stachowicz et al. 2023) counts progress with, checkpoints passed in order, are here
+the SECTIONS cross-sections of a track, with the arc length between them as 'track_position'.
+Between two control periods it changes by far less than half a lap, so its changes add up, with
+their sign: going to and fro adds up to nothing, and nobody skips a section without touching a
+wall.
+"""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.mdp.tracks import Tracks
+from robot_rl.spec.robot import GRAVITY
 
 Array = NDArray[np.float64]
 
-GRAVITY = 9.81  # [m/s^2]
 DESCENTS = 1500
 
 

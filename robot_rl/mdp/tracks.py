@@ -88,7 +88,10 @@ def tracks(num: int, seed: int) -> Tracks:
             found.append(candidate)
         if len(found) == num:
             return Tracks(*(np.stack(part) for part in zip(*found, strict=True)))
-    raise SpecError(f'Found {len(found)} of {num} tracks in {TRIES * num} tries, seed {seed}.')
+    raise SpecError(
+        f'Found {len(found)} of {num} tracks in {TRIES * num} tries, seed {seed}. Choose another '
+        'seed.'
+    )
 
 
 def _candidate(rng: np.random.Generator) -> tuple[Array, ...] | None:

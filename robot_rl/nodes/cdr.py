@@ -2,7 +2,7 @@
 
 rclpy builds a tree of Python objects for each message, 0.2 ms for an Odometry with its
 covariances; the numbers that a policy needs are at known places and cost a tenth of that. The
-tests hold these readers to rclpy's own.
+tests hold these readers to what rclpy writes.
 
 The form is plain CDR (OMG CORBA 15.3): four bytes say the byte order, then every number is
 aligned to its own size, counted from there.
@@ -34,7 +34,10 @@ class Cursor:
     def __init__(self, data: bytes) -> None:
         """Begin after the encapsulation. Raises MessageError if that is not plain CDR."""
         if len(data) < 4 or data[0] != 0 or data[1] > 1:
-            raise MessageError(f'A serialized message must be plain CDR, got {bytes(data[:4])!r}.')
+            raise MessageError(
+                f'A serialized message must be plain CDR, got {bytes(data[:4])!r}. Choose a '
+                'middleware that sends it, such as rmw_fastrtps_cpp.'
+            )
         self._data, self._at = data, 4
         self._order = '<' if data[1] else '>'
 

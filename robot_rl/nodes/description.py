@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from robot_rl.assets import find
-from robot_rl.errors import SpecError
+from robot_rl.deploy.stages import landing_s
+from robot_rl.errors import UnknownNameError
 from robot_rl.spec.robot import Robot
 
 Value = bool | int | float | str | list[float] | list[str]
@@ -24,6 +25,8 @@ GOALS: dict[str, dict[str, Value]] = {
     'lissajous': {'kind': 'lissajous'},
 }
 """Goal by name to parameters of goal_node that differ from the parameter file."""
+GRACE_S = 8.0
+"""[s] that a process gets to end once its robot is at rest."""
 GROUND_TRUTH = 'ground_truth/odom'
 JOINT_TRUTH = 'ground_truth/joint_states'
 
@@ -38,11 +41,8 @@ class Process:
     """What differs from the parameter file."""
     essential: bool = True
     """Whether the others are stopped when it ends."""
-
-
-def default_engine(robot: Robot) -> str:
-    """The fastest engine that can simulate `robot`."""
-    return 'analytic' if robot.model else 'mujoco'
+    grace_s: float = GRACE_S
+    """[s] that it gets to end when it is asked to."""
 
 
 def parameter_file(robot: Robot) -> Path | None:
@@ -57,9 +57,8 @@ def processes(
     robot: Robot,
     policy: Path,
     *,
-    engine: str = 'analytic',
+    engine: str,
     goal: str = 'default',
-    goal_parameters: Mapping[str, Value] | None = None,
     sim_parameters: Mapping[str, Value] | None = None,
     level: str,
     task: str = '',
@@ -75,7 +74,6 @@ def processes(
         engine: name of the engine; '' leaves the simulation out (a real robot is there).
         goal: one of GOALS, 'default' for the one in the parameter file; '' leaves the goal out
             (somebody else sends it), as does a robot of which nothing is asked.
-        goal_parameters: more parameters of goal_node.
         sim_parameters: more parameters of sim_node.
         level: setpoint level that the policy commands.
         task: what the policy was trained for, whose world the simulation takes.
@@ -84,23 +82,23 @@ def processes(
         use_sim_time: whether time is that of /clock.
 
     Raises:
-        SpecError: no such goal.
+        UnknownNameError: no such goal, with a suggestion.
     """
     if goal and goal not in GOALS:
-        raise SpecError(f'No goal {goal!r}. Known: {", ".join(GOALS)}.')
-    setpoint = robot.setpoint(level)
+        raise UnknownNameError('goal', goal, GOALS)
     clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
     found: list[Process] = []
     if engine:
         simulation = {'robot': robot.name, 'engine': engine, 'level': level, 'task': task}
         found.append(Process('sim_node', {**simulation, **(sim_parameters or {})}))
     if goal and robot.has_goal:
-        wanted = {'robot': robot.name, **GOALS[goal], 'start_with': setpoint.topic}
-        found.append(Process('goal_node', {**wanted, **(goal_parameters or {}), **clock}))
+        wanted = {'robot': robot.name, **GOALS[goal], 'level': level}
+        found.append(Process('goal_node', {**wanted, **clock}))
     flying: dict[str, Value] = {'robot': robot.name, 'policy': str(policy), 'autostart': True}
     if report is not None:
         flying['report'] = str(report)
-    found.append(Process('policy_node', {**flying, **clock}))
+    grace_s = GRACE_S + landing_s(robot.setpoint(level))
+    found.append(Process('policy_node', {**flying, **clock}, grace_s=grace_s))
     if record is not None:
         topics = recorded_topics(robot, level, truth=bool(engine))
         recording: dict[str, Value] = {'path': str(record), 'topics': list(topics)}

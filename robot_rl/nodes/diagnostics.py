@@ -7,16 +7,21 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-LEVELS: dict[str, bytes] = {
-    'idle': DiagnosticStatus.OK,
-    'ready': DiagnosticStatus.OK,
-    'active': DiagnosticStatus.OK,
-    'takeover': DiagnosticStatus.WARN,
-    'recovery': DiagnosticStatus.WARN,
-    'stopping': DiagnosticStatus.WARN,
-    'fault': DiagnosticStatus.ERROR,
+from robot_rl.deploy.describe import flat
+from robot_rl.deploy.modes import Mode
+
+LEVELS: dict[Mode, bytes] = {
+    Mode.IDLE: DiagnosticStatus.OK,
+    Mode.READY: DiagnosticStatus.OK,
+    Mode.STARTING: DiagnosticStatus.OK,
+    Mode.ACTIVE: DiagnosticStatus.OK,
+    Mode.TAKEOVER: DiagnosticStatus.WARN,
+    Mode.RECOVERY: DiagnosticStatus.WARN,
+    Mode.UNSTICK: DiagnosticStatus.WARN,
+    Mode.STOPPING: DiagnosticStatus.WARN,
+    Mode.FAULT: DiagnosticStatus.ERROR,
 }
-"""Mode to level; unlisted modes are errors."""
+"""Level of each mode."""
 
 
 def diagnostic_array(
@@ -30,24 +35,14 @@ def diagnostic_array(
         content: plain values; 'mode' and 'reason' make the level and the message.
         warnings: what a person should know though nothing failed yet.
     """
-    mode, reason = str(content['mode']), str(content['reason'])
+    mode, reason = Mode(content['mode']), str(content['reason'])
     status = DiagnosticStatus(name=f'{name}: {hardware}', hardware_id=hardware)
-    status.level = LEVELS.get(mode, DiagnosticStatus.ERROR)
-    if status.level == DiagnosticStatus.OK and (warnings or (reason and mode != 'active')):
+    status.level = LEVELS[mode]
+    if status.level == DiagnosticStatus.OK and (warnings or (reason and mode is not Mode.ACTIVE)):
         status.level = DiagnosticStatus.WARN
-    status.message = '; '.join([f'{mode}: {reason}' if reason else mode, *warnings])
-    status.values = [KeyValue(key=key, value=_text(value)) for key, value in _flat('', content)]
+    status.message = '; '.join([f'{mode.value}: {reason}' if reason else mode.value, *warnings])
+    status.values = [KeyValue(key=key, value=_text(value)) for key, value in flat(content)]
     return DiagnosticArray(status=[status])
-
-
-def _flat(prefix: str, content: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            rows += _flat(f'{prefix}{key}.', value)
-        else:
-            rows.append((f'{prefix}{key}', value))
-    return rows
 
 
 def _text(value: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-import json
 import math
 import os
 from pathlib import Path
@@ -14,20 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.deploy.policy import contract_in
+from robot_rl.deploy.policy import contract_of
+from robot_rl.deploy.timing import percentiles
 from robot_rl.errors import FlightError
+from robot_rl.files import read_json
 from robot_rl.nodes.dds import confined, random_domain
-from robot_rl.nodes.description import (
-    GROUND_TRUTH,
-    Value,
-    default_engine,
-    parameter_file,
-    processes,
-)
+from robot_rl.nodes.description import GROUND_TRUTH, parameter_file, processes
 from robot_rl.nodes.group import Group
 from robot_rl.nodes.recording import SETPOINT, tracks
 from robot_rl.nodes.run import require_rclpy, wait_for
-from robot_rl.spec import policy_file, registry
+from robot_rl.spec import registry
+from robot_rl.spec.engines import engine_for
 from robot_rl.spec.robot import Robot
 
 Array = NDArray[np.float64]
@@ -91,9 +87,6 @@ def fly(
     duration_s: float = 10.0,
     out: Path,
     settle_s: float = 4.0,
-    domain: int | None = None,
-    goal_parameters: Mapping[str, Value] | None = None,
-    sim_parameters: Mapping[str, Value] | None = None,
 ) -> FlightResult:
     """Fly a policy over ROS 2 for `duration_s` in real time and score the flight.
 
@@ -104,19 +97,16 @@ def fly(
         duration_s: [s] from the activation of the policy.
         out: new folder for the recording, logs and parameters.
         settle_s: [s] at the start that are not scored: the delay and ramp of the goal.
-        domain: ROS_DOMAIN_ID; a random one keeps the flight to itself.
-        goal_parameters: more parameters of goal_node.
-        sim_parameters: more parameters of sim_node.
 
     Raises:
         FlightError: a node refused, died or never got ready, or the recording is empty.
         RobotRLError: the policy cannot be read or a name is unknown.
     """
     require_rclpy()
-    contract = contract_in(policy_file.read(policy))
+    contract = contract_of(policy)
     robot = registry.robot(contract.robot)
     if engine is None:
-        engine = default_engine(robot)
+        engine = engine_for(robot)
     record, report = out / f'{goal}-{engine}.mcap', out / 'policy_node.json'
     report.unlink(missing_ok=True)
     described = processes(
@@ -124,25 +114,29 @@ def fly(
         policy.resolve(),
         engine=engine,
         goal=goal,
-        goal_parameters=goal_parameters,
-        sim_parameters=sim_parameters,
         level=contract.level,
         task=contract.task,
         record=record.resolve(),
         report=report.resolve(),
     )
-    environment = confined(out, random_domain() if domain is None else domain)
+    environment = confined(out, random_domain())
     with Group(described, parameter_file(robot), environment, out) as group:
         wait_for(report, group, READY_S)
         usage = _watch(group, duration_s)
-        codes = group.stop()
-    failed = {name: code for name, code in codes.items() if code}
-    if failed:
-        words = ' '.join(group.members[name].tail() for name in failed)
-        raise FlightError(f'Nodes ended with exit codes {failed}. {words}')
+        _stop(group, out)
     return _score(
         robot, contract.level, record, report, usage, (goal, engine, settle_s, duration_s)
     )
+
+
+def _stop(group: Group, out: Path) -> None:
+    """End all nodes. Raises FlightError where one ends with another code than 0."""
+    failed = {name: code for name, code in group.stop().items() if code}
+    if failed:
+        words = ' '.join(group.members[name].tail() for name in failed)
+        raise FlightError(
+            f'Nodes ended with exit codes {failed}, expected 0: {words} Read the logs in {out}.'
+        )
 
 
 def _watch(group: Group, seconds: float) -> Array:
@@ -174,19 +168,25 @@ def _score(
     about: tuple[str, str, float, float],
 ) -> FlightResult:
     goal, engine, settle_s, duration_s = about
-    said: dict[str, Any] = json.loads(report.read_text())
+    complaint = f'{report.parent} has no report of policy_node'
+    said: dict[str, Any] = read_json(report, complaint, 'robot_rl demo')
     setpoint_topic = robot.setpoint(level).topic
     rows = _decode(robot, level, record, said['activated_at'])
     sent = rows[setpoint_topic]
     if not len(sent):
-        raise FlightError(f'The recording {record} lacks the setpoints.')
+        raise FlightError(
+            f'The recording {record} has no message on {setpoint_topic}, the setpoints. Read the '
+            f'logs in {record.parent}.'
+        )
     path = _path(robot, rows, record, duration_s)
     scored = path.time >= settle_s
     error = np.linalg.norm(path.position - path.goal, axis=1)[scored]
     if len(path.time) and not len(error):
         raise FlightError(
-            f'A flight of {duration_s:g} s has nothing to score after {settle_s:g} s.'
+            f'A flight of {duration_s:g} s has nothing to score after {settle_s:g} s. Choose a '
+            'longer one.'
         )
+    p50, p99 = percentiles(said['micros']['step'])
     return FlightResult(
         goal=goal,
         engine=engine,
@@ -196,8 +196,8 @@ def _score(
         ticks=said['ticks'],
         missed=said['missed_deadlines'],
         rate_hz=said['rate_hz'],
-        step_p50=float(np.percentile(said['micros']['step'], 50)),
-        step_p99=float(np.percentile(said['micros']['step'], 99)),
+        step_p50=p50,
+        step_p99=p99,
         memory_mb=(float(usage[0, 1]), float(usage[-1, 1])),
         cpu=float((usage[-1, 2] - usage[0, 2]) / (usage[-1, 0] - usage[0, 0])),
         reasons=tuple(said['reasons']),
@@ -229,7 +229,10 @@ def _path(robot: Robot, rows: Mapping[str, Array], record: Path, duration_s: flo
         return _Path(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
     truth, goals = rows[GROUND_TRUTH], rows[topic]
     if not (len(truth) and len(goals)):
-        raise FlightError(f'The recording {record} lacks the truth or the goal.')
+        raise FlightError(
+            f'The recording {record} has {len(truth)} messages on {GROUND_TRUTH} and {len(goals)} '
+            f'on {topic}, expected some of both. Read the logs in {record.parent}.'
+        )
     flown = truth[(truth[:, 0] >= 0.0) & (truth[:, 0] <= duration_s)]
     moment, position, quat = flown[:, 0], flown[:, 1:4], flown[:, 4:8]
     wanted = np.stack([np.interp(moment, goals[:, 0], goals[:, i]) for i in (1, 2, 3)], axis=1)

@@ -18,7 +18,6 @@ from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.rhythm import Rhythm, Stopped
 from robot_rl.nodes.signals import encoder
 from robot_rl.nodes.subscriptions import TakenByHand
-from robot_rl.spec import registry
 from robot_rl.spec.curves import Curve, figure_eight, hold, lissajous
 from robot_rl.spec.robot import Robot, Topic
 
@@ -27,8 +26,14 @@ Goal = Callable[[float], dict[str, Values]]
 """Time [s] to the signals of a goal."""
 
 
-def _curve(kind: str, parameters: Parameters) -> Goal:
+def _curve(kind: str, robot: Robot, topic: Topic, parameters: Parameters) -> Goal:
     """A moving position with its derivatives. Raises SpecError."""
+    lacking = [name for name in topic.signals if name not in _DERIVATIVES]
+    if lacking:
+        raise SpecError(
+            f'A {robot.name} is asked for {", ".join(topic.signals)}, a goal of the kind {kind!r} '
+            f'gives {", ".join(_DERIVATIVES)}. Use waypoints.'
+        )
     x, y, z = parameters.floats('centre', (0.0, 0.0, 1.0))
     speed, ramp_s = parameters.get('speed', 1.0), parameters.get('ramp_s', 2.0)
     length, width = parameters.get('length', 1.0), parameters.get('width', 0.5)
@@ -52,7 +57,7 @@ def _waypoints(robot: Robot, topic: Topic, parameters: Parameters) -> Goal:
     if not len(numbers) or len(numbers) % sum(sizes):
         raise SpecError(
             f"Parameter 'waypoints' of the goal must hold rows of {sum(sizes)} numbers "
-            f'({", ".join(topic.signals)}), got {len(numbers)}.'
+            f'({", ".join(topic.signals)}), got {len(numbers)} in all.'
         )
     rows = numbers.reshape(-1, sum(sizes))
     goals = [
@@ -67,15 +72,16 @@ _DERIVATIVES = ('goal_pos_w', 'goal_lin_vel_w', 'goal_lin_acc_w')
 class GoalNode(Node):
     """Parameters: `robot`, `kind` and its shape, `speed`, `rate_hz`, and when it starts.
 
-    The curve starts `delay_s` after the first message on the topic `start_with`, or after the
-    start of the node if that is empty; until then the goal stands at the curve's start.
+    The curve starts `delay_s` after the first message on the topic `start_with`, by default where
+    the robot takes setpoints of the `level`, or after the start of the node if there is neither;
+    until then the goal stands at the curve's start.
     """
 
     def __init__(self) -> None:
         """Read the parameters and make the publisher."""
         super().__init__('goal_node', **NODE_OPTIONS)
         parameters = Parameters(self)
-        self._robot = registry.robot(parameters.get('robot', 'crazyflie'))
+        self._robot = parameters.robot()
         topic = self._robot.goal
         name = parameters.get('goal_topic', topic.name)
         kind = parameters.get('kind', 'hold')
@@ -84,10 +90,12 @@ class GoalNode(Node):
         if kind == 'waypoints':
             self._goal = _waypoints(self._robot, topic, parameters)
         else:
-            self._goal = _curve(kind, parameters)
+            self._goal = _curve(kind, self._robot, topic, parameters)
         self._rate = parameters.get('rate_hz', 100.0)
         self._delay = parameters.get('delay_s', 2.0)
-        self._start_with = parameters.get('start_with', '')
+        level = parameters.get('level', '')
+        declared = self._robot.setpoint(level).topic if level else ''
+        self._start_with = parameters.get('start_with', declared)
         qos = parameters.quality('goal', 'goal')
         parameters.finish()
         if not self._rate > 0.0:
@@ -96,6 +104,8 @@ class GoalNode(Node):
         self._encode = encoder(topic.message)
         self._publisher = self.create_publisher(type(self._message), name, profile(qos))
         self._waiting_for: Any = None
+        if self._start_with:
+            self.get_logger().info(f'The goal waits for the first message on {self._start_with}.')
 
     def run(self, stop: Stop) -> int:
         """Publish until stopped."""

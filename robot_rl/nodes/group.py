@@ -18,8 +18,6 @@ import robot_rl
 from robot_rl.errors import FlightError
 from robot_rl.nodes.description import Process
 
-GRACE_S = 8.0
-"""[s] between asking a process to end (SIGINT) and killing it: time to land."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -108,7 +106,10 @@ class Group:
         for name, member in self.members.items():
             code = member.popen.poll()
             if code is not None and member.description.essential:
-                raise FlightError(f'{name} ended with exit code {code}. {member.tail()}')
+                raise FlightError(
+                    f'{name} ended with exit code {code}. {member.tail()} Read '
+                    f'{member.log or "the terminal"} for more.'
+                )
 
     def wait(self, seconds: float = float('inf')) -> None:
         """Watch for `seconds`. Raises FlightError when an essential process ends."""
@@ -125,10 +126,12 @@ class Group:
         return {name: member.popen.wait() for name, member in self.members.items()}
 
     def _stop(self, names: Sequence[str]) -> None:
-        alive = [self.members[n].popen for n in names if self.members[n].popen.poll() is None]
+        members = [self.members[n] for n in names if self.members[n].popen.poll() is None]
+        alive = [member.popen for member in members]
         for popen in alive:
             popen.send_signal(signal.SIGINT)
-        end = time.monotonic() + GRACE_S
+        grace_s = max((member.description.grace_s for member in members), default=0.0)
+        end = time.monotonic() + grace_s
         while time.monotonic() < end and any(popen.poll() is None for popen in alive):
             time.sleep(0.01)
         for popen in alive:

@@ -17,10 +17,10 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from robot_rl.assets import asset
-from robot_rl.deploy.policy import contract_in
+from robot_rl.assets import policy_path
+from robot_rl.deploy.policy import contract_of
 from robot_rl.nodes.description import GOALS, parameter_file, processes
-from robot_rl.spec import policy_file, registry
+from robot_rl.spec import registry
 
 
 def describe(robot_name: str, policy: str, engine: str) -> LaunchDescription:
@@ -45,9 +45,8 @@ def _nodes(context: LaunchContext, robot_name: str, names: list[str]) -> list[No
     """Turn the description into launch actions, now that the arguments are known."""
     given = {name: LaunchConfiguration(name).perform(context) for name in names}
     robot = registry.robot(robot_name)
-    path = Path(given['policy'])
-    policy = path if path.is_file() else asset('policies', given['policy'])
-    contract = contract_in(policy_file.read(policy))
+    policy = policy_path(given['policy'])
+    contract = contract_of(policy)
     described = processes(
         robot,
         policy,
@@ -67,6 +66,7 @@ def _nodes(context: LaunchContext, robot_name: str, names: list[str]) -> list[No
             name=process.executable,
             parameters=[*files, dict(process.parameters)],
             output='screen',
+            sigterm_timeout=str(process.grace_s),  # a second signal cuts the safe action short
             on_exit=Shutdown(reason=f'{process.executable} ended') if process.essential else None,
         )
         for process in described

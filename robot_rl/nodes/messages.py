@@ -34,11 +34,14 @@ def message_type(name: str) -> type:
         module = importlib.import_module(f'{parts[0]}.msg')
     except ImportError as error:
         remedy = (
-            f'Install ros-{parts[0].replace("_", "-")} or source a ROS 2 that has it. ({error})'
+            f'({error}) Install ros-{parts[0].replace("_", "-")} or source a ROS 2 that has it.'
         )
-        raise MissingPackageError(parts[0], f'The ROS type {name}', remedy=remedy) from None
+        raise MissingPackageError(parts[0], f'The ROS type {name}', remedy) from None
     if not hasattr(module, parts[2]):
-        raise MessageError(f'The package {parts[0]!r} has no message {parts[2]!r}.')
+        raise MessageError(
+            f'The package {parts[0]!r} has no message {parts[2]!r}. See which it has with: '
+            f'ros2 interface package {parts[0]}'
+        )
     return getattr(module, parts[2])
 
 
@@ -50,13 +53,15 @@ def stamp_of(message: Any) -> float:
     return stamp.sec + 1e-9 * stamp.nanosec
 
 
+def split_seconds(seconds: float) -> tuple[int, int]:
+    """Whole seconds and nanoseconds, as a builtin_interfaces/Time has them."""
+    return divmod(round(seconds * 1e9), 1_000_000_000)
+
+
 def set_stamp(message: Any, seconds: float) -> None:
     """Write a header stamp [s], if the message has a header."""
-    if not hasattr(message, 'header'):
-        return
-    nanoseconds = round(seconds * 1e9)
-    message.header.stamp.sec = int(nanoseconds // 1_000_000_000)
-    message.header.stamp.nanosec = int(nanoseconds % 1_000_000_000)
+    if hasattr(message, 'header'):
+        message.header.stamp.sec, message.header.stamp.nanosec = split_seconds(seconds)
 
 
 def check_frame(got: str, expected: str, where: str) -> None:

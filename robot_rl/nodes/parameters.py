@@ -15,6 +15,8 @@ from rclpy.node import Node
 
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.nodes.qos import Quality, quality
+from robot_rl.spec import registry
+from robot_rl.spec.robot import Robot
 
 T = TypeVar('T', bool, int, float, str)
 
@@ -47,6 +49,16 @@ class Parameters:
         """
         return cast(T, self._value(name, default, type(default)))
 
+    def robot(self) -> Robot:
+        """The robot that the parameter 'robot' names. Raises SpecError, UnknownNameError."""
+        name = self.get('robot', '')
+        if not name:
+            raise SpecError(
+                f"The node {self._node.get_name()!r} needs the parameter 'robot', got none. See "
+                'which there are with: robot_rl list'
+            )
+        return registry.robot(name)
+
     def floats(self, name: str, default: Sequence[float]) -> tuple[float, ...]:
         """List of floats as long as its default. Raises SpecError."""
         values = self._value(name, [float(v) for v in default], list)
@@ -63,7 +75,9 @@ class Parameters:
         """List of floats of any length; empty if not given. Raises SpecError."""
         values = self._value(name, [math.nan], list)
         if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-            raise SpecError(f'Parameter {name!r} of {self._where}: expected numbers.')
+            raise SpecError(
+                f'Parameter {name!r} of {self._where}: expected numbers, got {values!r}.'
+            )
         return tuple(float(v) for v in values if not math.isnan(v))
 
     def strings(self, name: str, default: Sequence[str]) -> tuple[str, ...]:

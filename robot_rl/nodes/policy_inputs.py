@@ -13,7 +13,7 @@ from rclpy.node import Node
 from robot_rl.deploy.controller import Controller
 from robot_rl.deploy.watchdog import Source
 from robot_rl.errors import MessageError
-from robot_rl.nodes.messages import Values, message_type, stamp_of
+from robot_rl.nodes.messages import Values, message_type
 from robot_rl.nodes.parameters import Parameters
 from robot_rl.nodes.qos import Quality, profile
 from robot_rl.nodes.signals import Decoder, decoder
@@ -38,7 +38,7 @@ class Route:
     @staticmethod
     def read(parameters: Parameters, topic: Topic) -> Route:
         """Read `topics.<name>`, `messages.<name>` and `qos.<name>.*`."""
-        purpose = 'sensor' if topic.rate_hz > 0.0 else 'goal'
+        purpose = 'goal' if topic.requested else 'sensor'
         return Route(
             topic,
             parameters.get(f'topics.{topic.name}', topic.name),
@@ -85,14 +85,12 @@ class PolicyInputs:
         if lacking:
             raise MessageError(
                 f'The topic {route.name!r} must supply {lacking[0]!r}, which {route.message} '
-                'lacks.'
+                f'lacks. Choose another type with the parameter messages.{route.topic.name}.'
             )
         qos = profile(route.quality)
         kind = message_type(route.message)
         arrays = {name: np.zeros(self._robot.signal(name).size) for name in reader.signals}
-        subscription = self._hand.subscribe(
-            self._node, kind, route.name, qos, raw=reader.parse is not None
-        )
+        subscription = self._hand.subscribe(self._node, kind, route.name, qos, raw=reader.raw)
         return _Input(route, reader, subscription, arrays, sources)
 
     def close(self) -> None:
@@ -113,16 +111,12 @@ class PolicyInputs:
             message = TakenByHand.newest(item.subscription)
             if message is not None:
                 self._feed(item, message, now, ros_offset)
-                measured = measured or item.route.topic.rate_hz > 0.0
+                measured = measured or not item.route.topic.requested
         return measured
 
     def _feed(self, item: _Input, message: Any, now: float, ros_offset: float) -> None:
         try:
-            if item.decoder.parse is not None:
-                stamp = item.decoder.parse(message, self._robot, item.arrays)
-            else:
-                stamp = stamp_of(message)
-                item.decoder.decode(message, self._robot, item.arrays)
+            stamp = item.decoder.read(message, self._robot, item.arrays)
             stamp = self._stamp(item, stamp, now, ros_offset)
         except MessageError as error:
             self._refuse(item, str(error))
@@ -137,9 +131,12 @@ class PolicyInputs:
         """[s] time of measurement on the controller's clock, from a header stamp in ROS time."""
         item.stamps.append(stamp)
         if stamp == 0.0:
-            if item.route.topic.rate_hz == 0.0:
+            if item.route.topic.requested:
                 return now  # a goal typed by hand
-            raise MessageError(f'a message on {item.route.name!r} has no time in its header stamp')
+            raise MessageError(
+                f'A message on {item.route.name!r} has no time in its header stamp. Fill in when '
+                'it was measured.'
+            )
         return stamp - ros_offset
 
     def _refuse(self, item: _Input, text: str) -> None:
@@ -157,7 +154,7 @@ class PolicyInputs:
 
     def age(self, now: float) -> float:
         """[s] age of the oldest measurement in use."""
-        stamps = [i.stamp for i in self._inputs if i.route.topic.rate_hz > 0.0]
+        stamps = [i.stamp for i in self._inputs if not i.route.topic.requested]
         return now - min(stamps, default=now)
 
     def forget_rates(self) -> None:
@@ -166,13 +163,17 @@ class PolicyInputs:
             item.stamps.clear()
 
     def slow(self, control_dt: float) -> list[str]:
-        """Say, a sentence each, which sensor topics come less often than the policy runs."""
+        """Say, a sentence each, which sensor topics come less often than the policy needs.
+
+        That is as often as it runs; of a topic that the robot declares to be slower, that rate,
+        which training had as well.
+        """
         found = []
         for item in self._inputs:
             topic = item.route.topic
-            if topic.rate_hz == 0.0:
+            if topic.requested:
                 continue
-            needed = 1.0 / control_dt
+            needed = min(1.0 / control_dt, topic.rate_hz)
             rate = _rate(item.stamps)
             if rate < RATE_TOLERANCE * needed:
                 found.append(

@@ -16,30 +16,30 @@ from collections.abc import Callable, Sequence
 import gc
 import sys
 import time
-from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from robot_rl.deploy.controller import Controller
-from robot_rl.deploy.modes import SAFE_MODES, Mode
+from robot_rl.deploy.modes import Mode
 from robot_rl.deploy.policy import Policy
+from robot_rl.deploy.stages import landing_s
 from robot_rl.errors import ContractError, FlightError, RobotRLError
-from robot_rl.files import write_json
-from robot_rl.nodes.diagnostics import diagnostic_array
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
 from robot_rl.nodes.policy_inputs import PolicyInputs
 from robot_rl.nodes.policy_output import Output
-from robot_rl.nodes.policy_override import Override
+from robot_rl.nodes.policy_override import ESTOP, Override
+from robot_rl.nodes.policy_report import Report
 from robot_rl.nodes.policy_settings import Settings
 from robot_rl.nodes.process import SPIN_S, Stop, executor_of, raise_priority, serve
 from robot_rl.nodes.qos import profile
 from robot_rl.nodes.rhythm import Rhythm, Stopped
-from robot_rl.nodes.traces import Traces
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-LANDING_S = 5.0
-"""[s] longest time that the safe action gets when the process is asked to end."""
+SLACK_S = 3.5
+"""[s] that landing may take beyond the length of its stages, where time passes slowly or a fault
+holds the last of them."""
+_MEND = 'See that each is published as it should be; /diagnostics has ages and refusals.'
+_ASKED = 'somebody else changed its state, or asked it to end. Start it again.'
 
 
 class PolicyNode(LifecycleNode):
@@ -51,17 +51,11 @@ class PolicyNode(LifecycleNode):
         self._settings = Settings.read(Parameters(self))
         self._executor_used = executor_of(self)
         self._stop = Stop()
-        self._traces = Traces()
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._next_diagnostics = 0.0
-        self._mode = Mode.IDLE
-        self._reasons: list[str] = []
-        self._causes: list[str] = []
+        self._report = Report(self, self._settings)
         self._refusal: RobotRLError | None = None
         self._controller: Controller | None = None
         self._driving = False
         self._landing_until = 0.0
-        self._activated_at = 0.0
 
     # Lifecycle
 
@@ -91,11 +85,11 @@ class PolicyNode(LifecycleNode):
 
     def _guarded(self, work: Callable[[], None]) -> TransitionCallbackReturn:
         """Do the work of a transition; what the user can mend is a FAILURE and goes to the log."""
-        self._refusal = None
+        self._refusal, self._report.refusal = None, ''
         try:
             work()
         except RobotRLError as error:
-            self._refusal = error
+            self._refusal, self._report.refusal = error, str(error)
             self.get_logger().error(str(error))
             return FAILURE
         except Stopped:
@@ -116,6 +110,7 @@ class PolicyNode(LifecycleNode):
             settings.setpoint_topic,
             settings.setpoint_message,
             profile(settings.setpoint_quality),
+            gains=settings.setpoint_gains,
         )
         self._override = Override(
             self, settings.robot, self._output, controller, lambda: self._rhythm.now()
@@ -123,6 +118,7 @@ class PolicyNode(LifecycleNode):
         self._inputs = PolicyInputs(self, settings.robot, controller, settings.routes)
         self._rhythm = Rhythm(self, self._executor_used, contract.control_dt, self._ended)
         self._controller = controller
+        self._report.attach(controller, self._output)
         if settings.nice and not raise_priority(settings.nice):
             self.get_logger().info(f'Not allowed to run at niceness {settings.nice}.')
         self.get_logger().info(
@@ -137,6 +133,7 @@ class PolicyNode(LifecycleNode):
             self._output.close()
             self._controller.cleanup()
             self._controller = None
+            self._report.attach(None)
 
     def _activate(self) -> None:
         """Raise ContractError for what will not pass by itself, FlightError for what may."""
@@ -152,15 +149,17 @@ class PolicyNode(LifecycleNode):
                 f'Not activated: a fault is latched ({controller.reason}). Call ~/reset.'
             )
         if self._override.stopped:
-            raise FlightError('Not activated: the emergency stop is pressed.')
+            raise FlightError(
+                f'Not activated: the emergency stop is pressed. Send false on {ESTOP} to release '
+                'it.'
+            )
         problems = controller.inputs.problems(now)
         if problems or slow:
-            raise FlightError('Not activated: ' + '; '.join(problems + slow) + '.')
+            missing = '; '.join(text.rstrip('.') for text in problems + slow)
+            raise FlightError(f'Not activated: {missing}. {_MEND}')
         if not controller.activate(now):
             raise FlightError(controller.reason[:1].upper() + controller.reason[1:] + '.')
-        self._activated_at = now + self._rhythm.ros_offset()
-        self._causes = []
-        self._write_report()
+        self._report.activated(now + self._rhythm.ros_offset())
         gc.collect()
         gc.freeze()  # what exists now is never looked at again by the collector
         if not self._rhythm.simulated:
@@ -183,7 +182,10 @@ class PolicyNode(LifecycleNode):
 
     def _require(self) -> Controller:
         if self._controller is None:
-            raise FlightError('The node is not configured.')
+            raise FlightError(
+                'The node is not configured, it has no policy yet. Configure it with: '
+                f'ros2 lifecycle set {self.get_fully_qualified_name()} configure'
+            )
         return self._controller
 
     def _listen(self, seconds: float) -> None:
@@ -215,22 +217,22 @@ class PolicyNode(LifecycleNode):
             if self._settings.autostart:
                 self._start()
             while not stop:
-                if self._engaged:
-                    self._try_tick()
-                else:
-                    self._idle()
+                self._turn()
             self._land('the node was asked to end')
         finally:
             if self._engaged:  # a defect of ours: the robot is not left with the last setpoint
                 self._publish_last()
-        self._write_report(final=True)
+        self._report.write(final=True)
         return 0
 
     def _start(self) -> None:
         """Configure and activate. Raises the refusal, FlightError when patience is at its end."""
+        settings = self._settings
         if self.trigger_configure() != SUCCESS:
-            raise self._refusal or FlightError('The policy could not be configured.')
-        end, said = time.perf_counter() + self._settings.patience_s, ''
+            raise self._refusal or FlightError(
+                f'{settings.policy} could not be configured: {_ASKED}'
+            )
+        end, said = time.perf_counter() + settings.patience_s, ''
         while not self._stop:
             try:
                 self._probe()
@@ -240,21 +242,23 @@ class PolicyNode(LifecycleNode):
                     self.get_logger().info(f'Waiting. {said}')
                 if time.perf_counter() > end:
                     raise
-                self._idle()
+                self._turn()
                 continue
             if self.trigger_activate() == SUCCESS:
                 return
             if not isinstance(self._refusal, FlightError) or time.perf_counter() > end:
-                raise self._refusal or FlightError('The policy could not be activated.')
+                raise self._refusal or FlightError(
+                    f'{settings.policy} could not be activated: {_ASKED}'
+                )
+            self._turn()  # a person may reset what stands in its way
 
     def _probe(self) -> None:
         """Raise FlightError while an input is missing: no transition is worth trying yet."""
         self._take()
         problems = self._require().inputs.problems(self._rhythm.now())
         if problems:
-            raise FlightError(
-                'Not activated: ' + '; '.join(p.split(' is ')[0] for p in problems) + '.'
-            )
+            missing = '; '.join(p.split(' is ')[0].rstrip('.') for p in problems)
+            raise FlightError(f'Not activated: {missing}. {_MEND}')
 
     @property
     def _engaged(self) -> bool:
@@ -263,13 +267,19 @@ class PolicyNode(LifecycleNode):
             Mode.READY,
         )
 
+    def _turn(self) -> None:
+        """A control period, or a wait while there is nothing to control."""
+        if self._engaged:
+            self._try_tick()
+        else:
+            self._idle()
+
     def _idle(self) -> None:
         """Nothing to control: serve ROS, keep the inputs fresh, report."""
         self._executor_used.spin_once(timeout_sec=0.2 * SPIN_S)
         if self._controller is not None:
             self._take()
-        if time.perf_counter() >= self._next_diagnostics:
-            self._publish_diagnostics()
+        self._report.look()
 
     def _try_tick(self) -> None:
         try:
@@ -296,14 +306,11 @@ class PolicyNode(LifecycleNode):
             self._output.publish(command.setpoint, now + offset, command.stiffness)
         done = time.perf_counter()
         controller.measure()
-        self._traces.push(after - before, done - woken, late, self._inputs.age(now))
-        if command.mode is not self._mode:
-            self._on_mode(command.mode, command.reason)
-        if done >= self._next_diagnostics:
-            self._publish_diagnostics()
+        self._report.traces.push(after - before, done - woken, late, self._inputs.age(now))
+        self._report.look()
 
     def _land(self, reason: str) -> None:
-        """Stop the policy and publish the safe action to its end, or for LANDING_S."""
+        """Stop the policy and publish the safe action to its end, while that comes in time."""
         self._driving = False
         controller = self._controller
         if controller is None:
@@ -313,7 +320,7 @@ class PolicyNode(LifecycleNode):
             return
         controller.reset(self._rhythm.now())  # a fault's safe action is finished like any other
         controller.deactivate(self._rhythm.now(), reason)
-        self._landing_until = time.perf_counter() + LANDING_S
+        self._landing_until = time.perf_counter() + landing_s(self._output.setpoint) + SLACK_S
         try:
             while self._engaged:
                 self._tick(serve=False)
@@ -332,51 +339,6 @@ class PolicyNode(LifecycleNode):
         if not self._landing_until:
             return bool(self._stop)
         return self._stop.count > 1 or time.perf_counter() > self._landing_until
-
-    # Reporting
-
-    def _on_mode(self, mode: Mode, reason: str) -> None:
-        """Log and report a change of mode; it happens after the setpoint is out."""
-        self._mode = mode
-        # Milliseconds: only where the robot follows its safe action and no deadline matters.
-        if mode in (Mode.FAULT, Mode.STOPPING):
-            self._causes = [finding.text for finding in self._require().diagnose()]
-            for cause in self._causes:
-                self.get_logger().warning(f'Likely cause: {cause}')
-        text = f'{mode.value}: {reason}' if reason else mode.value
-        if reason:
-            self._reasons = [*self._reasons[-99:], text]
-        if mode in SAFE_MODES:  # two lines: rclpy allows one severity a line
-            self.get_logger().warning(text)
-        else:
-            self.get_logger().info(text)
-        self._publish_diagnostics()
-
-    def _publish_diagnostics(self) -> None:
-        self._next_diagnostics = time.perf_counter() + 1.0 / self._settings.diagnostics_hz
-        controller = self._controller
-        content: dict[str, Any] = {'mode': 'idle', 'reason': str(self._refusal or '')}
-        warnings = list(self._causes)
-        if controller is not None:
-            content = controller.diagnostics() | {'likely_causes': self._causes}
-            if others := self._output.others():
-                warnings += [f'another publisher on {self._output.topic}: {", ".join(others)}']
-        message = diagnostic_array(self.get_name(), self._settings.robot.name, content, warnings)
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message)
-
-    def _write_report(self, *, final: bool = False) -> None:
-        """Write the report, if one is wanted; never while the robot is being driven."""
-        if self._settings.report is None or self._controller is None:
-            return
-        content = self._controller.diagnostics()
-        content['reasons'] = self._reasons
-        content['likely_causes'] = self._causes
-        content['final'] = final
-        content['activated_at'] = self._activated_at
-        if final:
-            content['micros'] = self._traces.micros()
-        write_json(self._settings.report, content, indent=None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

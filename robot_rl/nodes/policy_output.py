@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from robot_rl.nodes.claim import Claim
-from robot_rl.nodes.setpoints import available, codec
+from robot_rl.nodes.setpoints import available, codec, stiffened
 from robot_rl.nodes.stamped_bytes import StampedBytes
 from robot_rl.spec.robot import Robot, Setpoint
 
@@ -36,22 +36,27 @@ class Output:
         topic: str,
         message: str,
         qos: QoSProfile,
+        *,
+        gains: bool = True,
     ) -> None:
         """Make the publisher; `topic` and `message` '' stand for what the robot declares.
 
+        Without `gains`, stiffness and damping are left out of a message that has room for them.
+
         Raises:
+            ContractError: `message` has no place for the gains, which are not left out.
             MessageError: no setpoint can be sent as `message`.
             MissingPackageError: the package of `message` is not installed.
+            SpecError: `message` has no place for this setpoint.
         """
-        if message:
-            setpoint = replace(setpoint, message=message, fallback='')
-        self.setpoint = available(replace(setpoint, topic=topic or setpoint.topic))
+        setpoint = replace(setpoint, topic=topic or setpoint.topic)
+        self.setpoint = available(setpoint, message, gains=gains)
         self._node, self._robot = node, robot
         self.codec = codec(self.setpoint.message)
         self._message: Any = self.codec.create(robot, self.setpoint)
         self.kind = type(self._message)
         self._bytes = None
-        if self.codec.stamped:
+        if self.codec.stamped and not self.codec.gains:  # these bytes keep one stiffness
             write = lambda values: self._write(values, 1.0)  # noqa: E731
             self._bytes = StampedBytes.find(self._message, self.setpoint.size, write)
         self._publisher = node.create_publisher(self.kind, self.setpoint.topic, qos)
@@ -59,6 +64,11 @@ class Output:
         """Name in full."""
         self.claim = Claim(node.context.get_domain_id(), self.topic)
         """Held while this node drives the robot."""
+        if stages := stiffened(self.setpoint):
+            node.get_logger().warning(
+                f'{self.setpoint.message} carries no gains here: the drives stay stiff in '
+                f'{", ".join(stages)}.'
+            )
 
     def _write(self, values: NDArray[np.float64], stiffness: float) -> None:
         self.codec.write(self._message, self._robot, self.setpoint, values, stiffness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from rclpy.node import Node
@@ -39,7 +40,12 @@ class Override:
         self._node, self._robot, self._output, self._controller = node, robot, output, controller
         hand = TakenByHand()
         self._hand = hand
-        self._stops = [hand.subscribe(node, Bool, ESTOP, profile(quality('sensor')))]
+        # One hears every publisher, the other a reliable one reliably.
+        stop = quality('estop')
+        self._stops = [
+            hand.subscribe(node, Bool, ESTOP, profile(kind))
+            for kind in (replace(stop, reliability='best_effort'), stop)
+        ]
         self._human = hand.subscribe(node, output.kind, TAKEOVER, profile(quality('sensor')))
         self._values = np.zeros(output.setpoint.size)
         self._complained = ''
@@ -55,20 +61,21 @@ class Override:
 
         Only where a publisher latches: asking one that does not would make it warn its user.
         """
-        if len(self._stops) > 1:
+        if len(self._stops) > 2:
             return
         publishers = self._node.get_publishers_info_by_topic(self._stops[0].topic_name)
         if any(p.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL for p in publishers):
-            qos = profile(quality('latched'))
+            qos = profile(replace(quality('estop'), durability='transient_local'))
             self._stops.append(self._hand.subscribe(self._node, Bool, ESTOP, qos))
 
     def take(self, now: float, ros_offset: float) -> None:
         """Take what arrived; an emergency stop is a fault, latched until it is reset."""
+        pressed = False  # also where it is released again before this look
         for subscription in self._stops:
-            message = TakenByHand.newest(subscription)
-            if message is not None:
+            for message in TakenByHand.all(subscription):
                 self.stopped = bool(message.data)
-        if self.stopped:
+                pressed = pressed or self.stopped
+        if pressed or self.stopped:
             self._controller.fail(now, 'emergency stop')
         message = TakenByHand.newest(self._human)
         if message is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from robot_rl.deploy.policy import contract_of
 from robot_rl.errors import SpecError
 from robot_rl.nodes.parameters import Parameters
 from robot_rl.nodes.policy_inputs import Route
@@ -24,6 +25,8 @@ class Settings:
     """'' for the one the robot declares."""
     setpoint_message: str
     """'' for the one the robot declares."""
+    setpoint_gains: bool
+    """False for a controller that takes positions alone."""
     autostart: bool
     """Configure and activate without a lifecycle manager, and end if that is refused."""
     patience_s: float
@@ -43,14 +46,23 @@ class Settings:
 
     @staticmethod
     def read(parameters: Parameters) -> Settings:
-        """Read and check them. Raises SpecError or UnknownNameError."""
+        """Read and check them. Without `robot` it is the one that the policy names.
+
+        Raises SpecError, UnknownNameError or, where the policy is asked, PolicyFileError.
+        """
         policy, report = parameters.get('policy', ''), parameters.get('report', '')
-        robot = registry.robot(parameters.get('robot', 'crazyflie'))
+        if not policy:
+            raise SpecError(
+                "The node 'policy_node' needs the parameter 'policy', an .onnx file, got none. "
+                'Write one with: robot_rl export'
+            )
+        robot = registry.robot(parameters.get('robot', '') or contract_of(policy).robot)
         settings = Settings(
             policy=Path(policy).expanduser(),
             robot=robot,
             setpoint_topic=parameters.get('setpoint_topic', ''),
             setpoint_message=parameters.get('setpoint_message', ''),
+            setpoint_gains=parameters.get('setpoint_gains', True),
             autostart=parameters.get('autostart', False),
             patience_s=parameters.get('patience_s', 30.0),
             rate_window_s=parameters.get('rate_window_s', 0.5),
@@ -62,10 +74,9 @@ class Settings:
             setpoint_quality=parameters.quality('setpoint', 'setpoint'),
         )
         parameters.finish()
-        if not policy:
-            raise SpecError("The node 'policy_node' needs the parameter 'policy', an .onnx file.")
         if not (settings.rate_window_s > 0.0 and settings.diagnostics_hz > 0.0):
             raise SpecError(
-                "'rate_window_s' and 'diagnostics_hz' of 'policy_node' must be positive."
+                "'rate_window_s' and 'diagnostics_hz' of 'policy_node' must be positive, got "
+                f'{settings.rate_window_s} s and {settings.diagnostics_hz} Hz.'
             )
         return settings

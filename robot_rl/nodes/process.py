@@ -16,7 +16,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from robot_rl.errors import RobotRLError
+from robot_rl.errors import MissingPackageError, RobotRLError
 
 EXIT_USAGE = 2
 """Exit code of an error that the user can mend."""
@@ -66,8 +66,8 @@ class Runnable(Protocol):
 def serve(make: Callable[[], Runnable], argv: Sequence[str] | None = None) -> int:
     """Start ROS, run the node that `make` builds, and return the exit code of the process.
 
-    An error the user can mend (a missing parameter file, a wrong type, a foreign policy) ends in
-    one paragraph on standard error and exit code 2.
+    An error the user can mend (a missing parameter file, a wrong type, a foreign policy, a package
+    that is not installed) ends in one paragraph on standard error and exit code 2.
     """
     stop = Stop()
     stop.install()
@@ -82,6 +82,11 @@ def serve(make: Callable[[], Runnable], argv: Sequence[str] | None = None) -> in
         return node.run(stop)
     except RobotRLError as error:
         return _say(str(error))
+    except ModuleNotFoundError as error:
+        missing = MissingPackageError.of(error)
+        if missing is None:
+            raise
+        return _say(str(missing))
     except ExternalShutdownException:
         return 0
     except ValueError as error:

@@ -33,7 +33,7 @@ PROFILES: dict[str, Quality] = {
     'sensor': Quality(reliability='best_effort'),
     'setpoint': Quality(),
     'goal': Quality(),
-    'latched': Quality(durability='transient_local'),
+    'estop': Quality(depth=10),  # pressed and released within a period is pressed
     'record': Quality(reliability='best_effort', depth=100),
     'transform': Quality(depth=100),
 }

@@ -58,7 +58,7 @@ class RecorderNode(Node):
         if not path or not self._wanted:
             raise SpecError(
                 "The node 'recorder_node' needs the parameters 'path' (a new .mcap file) and "
-                "'topics'."
+                f"'topics', got {path!r} and {self._wanted}."
             )
         self._recording = Recording(Path(path).expanduser(), min_free=min_free)
         self._hand = TakenByHand()

@@ -73,27 +73,19 @@ def _setpoint(message: Message, robot: Robot, setpoint: Setpoint, out: dict[str,
     decoded = _deserialized(message)
     way = codec(message.ros_type)
     out[STIFFNESS][:] = way.read(decoded, robot, setpoint, out[SETPOINT])
-    return _stamp(decoded) if way.stamped else 0.0
+    return stamp_of(decoded) if way.stamped else 0.0
 
 
 def _signals(message: Message, robot: Robot, out: dict[str, Array]) -> float:
     """Read signals into `out`; returns the stamp [s], 0 where nobody filled it in."""
     way = decoder(message.ros_type)
-    if way.parse is not None:
-        return way.parse(message.data, robot, out)
-    decoded = _deserialized(message)
-    way.decode(decoded, robot, out)
-    return _stamp(decoded)
+    return way.read(message.data if way.raw else _deserialized(message), robot, out)
 
 
 def _deserialized(message: Message) -> Any:
     from rclpy.serialization import deserialize_message
 
     return deserialize_message(message.data, message_type(message.ros_type))
-
-
-def _stamp(message: Any) -> float:
-    return stamp_of(message) if hasattr(message, 'header') else 0.0
 
 
 def _track(rows: list[tuple[float, float, dict[str, Array]]]) -> Track:

@@ -8,12 +8,13 @@ import tempfile
 import time
 from types import FrameType
 
-from robot_rl.deploy.policy import contract_in
+from robot_rl.deploy.policy import contract_of
 from robot_rl.errors import FlightError, MissingPackageError
 from robot_rl.nodes.dds import confined, random_domain
-from robot_rl.nodes.description import default_engine, parameter_file, processes
+from robot_rl.nodes.description import parameter_file, processes
 from robot_rl.nodes.group import Group
-from robot_rl.spec import policy_file, registry
+from robot_rl.spec import registry
+from robot_rl.spec.engines import engine_for
 
 
 def require_rclpy() -> None:
@@ -21,9 +22,7 @@ def require_rclpy() -> None:
     import importlib.util
 
     if importlib.util.find_spec('rclpy') is None:
-        raise MissingPackageError(
-            'rclpy', 'Running over ROS 2', 'ros', 'Source a ROS 2, or take its wheels.'
-        )
+        raise MissingPackageError('rclpy')
 
 
 def run(
@@ -56,10 +55,10 @@ def run(
         RobotRLError: the policy cannot be read, a name is unknown, or rclpy is missing.
     """
     require_rclpy()
-    contract = contract_in(policy_file.read(policy))
+    contract = contract_of(policy)
     robot = registry.robot(robot_name or contract.robot)
     if engine is None:
-        engine = default_engine(robot)
+        engine = engine_for(robot)
     described = processes(
         robot,
         policy.resolve(),
@@ -108,5 +107,8 @@ def wait_for(path: Path, group: Group, seconds: float) -> None:
         group.check()
         if time.monotonic() > end:
             words = '; '.join(f'{n}: {m.tail(2)}' for n, m in group.members.items() if m.log)
-            raise FlightError(f'The policy was not flying after {seconds:g} s. {words}')
+            raise FlightError(
+                f'The policy was not flying after {seconds:g} s; {words} Read the logs in '
+                f'{path.parent}.'
+            )
         time.sleep(0.05)

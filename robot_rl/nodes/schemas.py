@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-import os
-from pathlib import Path
 import re
-import sys
 
+from robot_rl.assets import prefixes
 from robot_rl.errors import MissingPackageError
 
 _SIZES = ('8', '16', '32', '64')
@@ -18,12 +16,6 @@ _FIELD = re.compile(
     r'^(?P<type>[A-Za-z][\w/]*)(?:<=\d+)?(?:\[[^\]]*\])?\s+[A-Za-z]\w*(?P<rest>.*)$'
 )
 _SEPARATOR = '=' * 80
-
-
-def prefixes() -> list[Path]:
-    """Places where packages keep their share/: the sourced ones first, then this interpreter's."""
-    sourced = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
-    return [Path(p) for p in sourced if p] + [Path(sys.prefix)]
 
 
 @cache
@@ -38,7 +30,7 @@ def definition(package: str, name: str) -> str:
         f'Recording {package}/msg/{name}',
         remedy='Its definition was looked for in share/ of '
         + ', '.join(str(p) for p in prefixes())
-        + '.',
+        + '. Source a ROS 2 that has it.',
     )
 
 

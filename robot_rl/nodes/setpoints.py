@@ -1,7 +1,7 @@
 """Setpoints into ROS messages and back, keyed by ROS type.
 
-`create` makes the message once, `write` fills it in every control period without allocating,
-`read` is the receiver's side and checks names, order and size before it believes a number.
+`create` makes the message once, `write` fills it in every control period (arrays in place), `read`
+is the receiver's side and checks names, order and size before it believes a number.
 
 Not run against the real thing here, for want of the packages: mavros_msgs, px4_msgs,
 ackermann_msgs and unitree_go. Their conversions are tested as pure functions on stand-in messages
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from robot_rl.errors import MessageError, MissingPackageError
+from robot_rl.errors import ContractError, MessageError, MissingPackageError
 from robot_rl.nodes import (
     setpoints_autopilot,
     setpoints_car,
@@ -77,6 +77,12 @@ CODECS: dict[str, Codec] = {
     'geometry_msgs/msg/TwistStamped': Codec(
         setpoints_twist.prepare, setpoints_twist.write, setpoints_twist.read
     ),
+    'geometry_msgs/msg/Twist': Codec(
+        setpoints_twist.prepare_bare,
+        setpoints_twist.write_bare,
+        setpoints_twist.read_bare,
+        stamp=_no_stamp,
+    ),
     'ackermann_msgs/msg/AckermannDriveStamped': Codec(
         setpoints_car.prepare, setpoints_car.write, setpoints_car.read
     ),
@@ -109,16 +115,43 @@ def codec(name: str) -> Codec:
     return CODECS[name]
 
 
-def available(setpoint: Setpoint) -> Setpoint:
-    """The setpoint with the message that this machine has: the robot's first choice or the other.
+def available(setpoint: Setpoint, message: str = '', *, gains: bool = True) -> Setpoint:
+    """The setpoint as it is sent on this machine.
 
-    Raises MissingPackageError where it has neither.
+    Args:
+        setpoint: What the robot declares.
+        message: ROS type; '' for the robot's first choice, or the other where the first is not
+            installed.
+        gains: False leaves out stiffness and damping, for a controller of positions alone. Stages
+            that damp then hold instead: see `stiffened`.
+
+    Raises:
+        MissingPackageError: The message is not installed.
+        MessageError: No setpoint can be sent as it.
+        ContractError: It has no place for the stiffness, which is not left out.
     """
+    setpoint = replace(setpoint, gains=setpoint.gains and gains)
+    if message:
+        setpoint = replace(setpoint, message=message, fallback='')
     try:
         message_type(setpoint.message)
     except MissingPackageError:
         if not setpoint.fallback:
             raise
         message_type(setpoint.fallback)
-        return replace(setpoint, message=setpoint.fallback)
+        setpoint = replace(setpoint, message=setpoint.fallback)
+    if setpoint.gains and not codec(setpoint.message).gains:
+        raise ContractError(
+            f'The setpoint {setpoint.name!r} carries stiffness and damping, {setpoint.message} '
+            'does not: a robot that should damp would hold, at full stiffness. Choose another '
+            'setpoint_message, or set setpoint_gains to false where that may be.'
+        )
     return setpoint
+
+
+def stiffened(setpoint: Setpoint) -> list[str]:
+    """Names of stages that ask for less stiffness, which the message does not carry."""
+    if setpoint.gains:
+        return []
+    stages = (*setpoint.start, *setpoint.stop, *setpoint.safe)
+    return list(dict.fromkeys(stage.name for stage in stages if stage.stiffness < 1.0))

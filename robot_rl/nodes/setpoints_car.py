@@ -16,7 +16,10 @@ CRAWL = 0.05
 
 def _wheelbase(robot: Robot) -> float:
     if 'wheelbase' not in robot.parameters:
-        raise SpecError(f"Robot {robot.name!r} steers but has no parameter 'wheelbase'.")
+        raise SpecError(
+            f"Robot {robot.name!r} steers but has no parameter 'wheelbase' [m]. Add it to the "
+            'robot.'
+        )
     return robot.parameters['wheelbase'].nominal[0]
 
 
@@ -36,7 +39,8 @@ def prepare(message: Any, robot: Robot, setpoint: Setpoint) -> None:
     """Name the frame. Raises SpecError for a setpoint that is not a car's."""
     if setpoint.fields != FIELDS:
         raise SpecError(
-            f'An AckermannDrive carries {", ".join(FIELDS)}, not {", ".join(setpoint.fields)}.'
+            f'An AckermannDrive carries {", ".join(FIELDS)}, not {", ".join(setpoint.fields)}. '
+            f'Choose another message for the setpoint {setpoint.name!r}.'
         )
     message.header.frame_id = robot.base_frame
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ _FIELD = {
     'N': ('effort', 'effort'),
 }
 """Unit to the field of a JointState and of a JointTrajectoryPoint."""
+_GAINS = ('joint_stiffness', 'joint_damping')
 AHEAD_NS = 40_000_000
 """[ns] when a trajectory's only point is to be reached: about two periods of a 50 Hz policy, so
 that a joint_trajectory_controller always has somewhere to go."""
@@ -31,7 +33,7 @@ def _field(setpoint: Setpoint) -> tuple[str, str]:
     if fields or found is None:
         raise SpecError(
             f'Setpoint {setpoint.name!r} in {", ".join(sorted(set(setpoint.units)))} cannot be '
-            'sent as a joint message.'
+            f'sent as a joint message, expected one of {", ".join(_FIELD)} in all fields.'
         )
     return found
 
@@ -103,7 +105,12 @@ def prepare_array(message: Any, robot: Robot, setpoint: Setpoint) -> None:
     """What a forward_command_controller takes; three rows where the level carries gains.
 
     The rows are position, stiffness and damping, as a controller with those three command
-    interfaces expects them.
+    interfaces expects them; its `joints` must be in the order of the setpoint's fields. With the
+    parameter `setpoint_gains` false there are positions alone: the drives keep their own gains,
+    and a stage that damps holds instead.
+
+    Positions are not turned into efforts here. That loop would run at the policy's rate, on
+    measurements that are old already, and not at the drive's, as in training.
     """
     rows = 3 if setpoint.gains else 1
     dimension = message_type('std_msgs/msg/MultiArrayDimension')
@@ -117,10 +124,21 @@ def prepare_array(message: Any, robot: Robot, setpoint: Setpoint) -> None:
 
 
 def gains(robot: Robot, setpoint: Setpoint) -> tuple[Values, Values]:
-    """Stiffness and damping (size,) of the drives that a setpoint commands."""
-    places = [robot.joint_names.index(name) for name in setpoint.fields]
-    stiffness = np.array(robot.parameters['joint_stiffness'].nominal)[places]
-    return stiffness, np.array(robot.parameters['joint_damping'].nominal)[places]
+    """Stiffness and damping (size,) of the drives that a setpoint commands; not to be changed."""
+    stiffness, damping = (robot.parameters[name].nominal for name in _GAINS)
+    return _gains(setpoint.fields, robot.joint_names, stiffness, damping)
+
+
+@lru_cache(maxsize=8)
+def _gains(
+    fields: tuple[str, ...],
+    joints: tuple[str, ...],
+    stiffness: tuple[float, ...],
+    damping: tuple[float, ...],
+) -> tuple[Values, Values]:
+    """Once for all control periods."""
+    places = [joints.index(name) for name in fields]
+    return np.array(stiffness)[places], np.array(damping)[places]
 
 
 def write_array(
@@ -130,7 +148,7 @@ def write_array(
     data, size = np.frombuffer(message.data), setpoint.size
     data[:size] = values
     if setpoint.gains:
-        data[size : 2 * size] = stiffness * gains(robot, setpoint)[0]
+        np.multiply(gains(robot, setpoint)[0], stiffness, out=data[size : 2 * size])
 
 
 def read_array(message: Any, robot: Robot, setpoint: Setpoint, out: Values) -> float:

@@ -1,4 +1,8 @@
-"""Setpoints that are a velocity of the body: TwistStamped."""
+"""Setpoints that are a velocity of the body or of a tool: TwistStamped, and Twist.
+
+A Twist names no frame and no time: it is in the frame of the robot's base, and answers whatever
+was measured last.
+"""
 
 from __future__ import annotations
 
@@ -28,18 +32,39 @@ STEERING = 'steering_angle'
 
 
 def prepare(message: Any, robot: Robot, setpoint: Setpoint) -> None:
-    """Name the frame. Raises SpecError for a field that a Twist has no place for."""
+    """Name the frame of a TwistStamped. Raises SpecError as `prepare_bare`."""
     message.header.frame_id = robot.base_frame
-    strange = [name for name in setpoint.fields if name not in PLACES and name != STEERING]
-    if strange:
-        raise SpecError(f'A Twist has no place for {strange[0]!r} of setpoint {setpoint.name!r}.')
+    prepare_bare(message.twist, robot, setpoint)
 
 
 def write(
-    message: Any, robot: Robot, setpoint: Setpoint, values: Values, _stiffness: float
+    message: Any, robot: Robot, setpoint: Setpoint, values: Values, stiffness: float
+) -> None:
+    """Fill in a TwistStamped."""
+    write_bare(message.twist, robot, setpoint, values, stiffness)
+
+
+def read(message: Any, robot: Robot, setpoint: Setpoint, out: Values) -> float:
+    """Inverse of `write`."""
+    check_frame(message.header.frame_id, robot.base_frame, 'frame_id of the setpoint')
+    return read_bare(message.twist, robot, setpoint, out)
+
+
+def prepare_bare(_twist: Any, _robot: Robot, setpoint: Setpoint) -> None:
+    """Raise SpecError for a field that a Twist has no place for."""
+    strange = [name for name in setpoint.fields if name not in PLACES and name != STEERING]
+    if strange:
+        raise SpecError(
+            f'A Twist has no place for {strange[0]!r} of setpoint {setpoint.name!r}. It has: '
+            f'{", ".join(PLACES)}; {STEERING} becomes a yaw rate.'
+        )
+
+
+def write_bare(
+    twist: Any, robot: Robot, setpoint: Setpoint, values: Values, _stiffness: float
 ) -> None:
     """Each field to its place."""
-    twist, numbers = message.twist, values.tolist()
+    numbers = values.tolist()
     for name, value in zip(setpoint.fields, numbers, strict=True):
         if name == STEERING:
             speed = numbers[setpoint.fields.index('speed')]
@@ -49,10 +74,8 @@ def write(
             setattr(getattr(twist, part), axis, value)
 
 
-def read(message: Any, robot: Robot, setpoint: Setpoint, out: Values) -> float:
-    """Inverse of `write`."""
-    check_frame(message.header.frame_id, robot.base_frame, 'frame_id of the setpoint')
-    twist = message.twist
+def read_bare(twist: Any, robot: Robot, setpoint: Setpoint, out: Values) -> float:
+    """Inverse of `write_bare`."""
     for index, name in enumerate(setpoint.fields):
         if name == STEERING:
             out[index] = steering_angle(robot, twist.linear.x, twist.angular.z, float(out[index]))

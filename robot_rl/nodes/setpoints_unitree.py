@@ -1,9 +1,21 @@
-"""Setpoints of a Unitree Go2: unitree_go/msg/LowCmd. See setpoints.py for what was run.
+"""Setpoints of a Unitree Go2: unitree_go/msg/LowCmd, on the topic `lowcmd`.
 
-The motors are numbered by leg (front right, front left, rear right, rear left) and in each leg
-hip, thigh, calf; the order of our joints is that of the URDF, so each goes to its motor by name.
-Source of order, flags, layout and checksum: unitree_ros2 (motor_crc.h, motor_crc.cpp) and
-unitree_sdk2, go2 low level, as of 2024.
+Not run here: neither the robot nor its messages, which are not on PyPI. The tests hold it to the
+published field lists and checksum. Sources: unitree_ros2 (motor_crc.h, motor_crc.cpp,
+low_level_ctrl.cpp) and unitree_sdk2, go2 low level, as of 2024.
+
+- Motors 0 to 11 go by leg (front right, front left, rear right, rear left) and in each leg hip,
+  thigh, calf. Our joints are in the order of the URDF, so each goes to its motor by name. The
+  message has room for 20 motors; those after 11 keep mode 0, stopped.
+- `mode` 0x01 is the servo: the drive computes kp (q - position) + kd (dq - velocity) + tau, with
+  `q` the setpoint, `dq` and `tau` zero, `kp` the robot's `joint_stiffness` times the stage's part
+  of it, and `kd` its `joint_damping`. To damp is kp 0 with that kd.
+- `head` 0xFE 0xEF and `level_flag` 0xFF mark a low-level command; `crc` covers all before it, and
+  the robot ignores a command in which it is wrong.
+
+Release the robot's own sport mode first, or two controllers fight. Unitree's examples send at
+500 Hz; this is sent at the policy's rate, the drives hold the last command in between. State comes
+back on `lowstate`, in the same order of motors; a bridge has to make joint_states and imu of it.
 """
 
 from __future__ import annotations
@@ -36,7 +48,12 @@ def _motors(setpoint: Setpoint) -> list[int]:
 
 
 def prepare(message: Any, _robot: Robot, setpoint: Setpoint) -> None:
-    """Set flags and servo mode."""
+    """Set flags and servo mode. Raises SpecError for a setpoint without gains."""
+    if not setpoint.gains:
+        raise SpecError(
+            f'A LowCmd carries stiffness and damping, the setpoint {setpoint.name!r} has none. '
+            'Set setpoint_gains to true, or choose another setpoint_message.'
+        )
     message.head[0], message.head[1] = HEAD
     message.level_flag = LEVEL_FLAG
     for motor in _motors(setpoint):

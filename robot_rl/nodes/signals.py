@@ -13,11 +13,11 @@ from typing import Any
 
 from robot_rl.errors import MessageError
 from robot_rl.nodes import signals_joint, signals_pose, signals_scan
-from robot_rl.nodes.messages import Values
+from robot_rl.nodes.messages import Values, stamp_of
 from robot_rl.spec.robot import Robot
 
 Decode = Callable[[Any, Robot, Mapping[str, Values]], None]
-Parse = Callable[[bytes, Robot, Mapping[str, Values]], float]
+Read = Callable[[Any, Robot, Mapping[str, Values]], float]
 Encode = Callable[[Any, Robot, Mapping[str, Values]], None]
 
 
@@ -27,11 +27,21 @@ class Decoder:
 
     signals: tuple[str, ...]
     """Names it writes; a topic may use some of them."""
-    decode: Decode
-    """(message, robot, arrays by signal name) -> None; raises MessageError."""
-    parse: Parse | None = None
-    """The same from the serialized message, returning its stamp [s]; None where speed does not
-    matter."""
+    read: Read
+    """(message, robot, arrays by signal name) -> its stamp [s], 0 where nobody filled it in.
+    Raises MessageError."""
+    raw: bool = False
+    """Whether it takes the message serialized, where speed matters."""
+
+
+def _stamped(decode: Decode) -> Read:
+    """`decode`, with the stamp of the message."""
+
+    def read(message: Any, robot: Robot, out: Mapping[str, Values]) -> float:
+        decode(message, robot, out)
+        return stamp_of(message)
+
+    return read
 
 
 _BASE = ('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b')
@@ -40,20 +50,20 @@ _ASKED = ('goal_lin_vel_b', 'goal_ang_vel_b')
 _JOINTS = ('joint_pos', 'joint_vel', 'joint_effort')
 
 DECODERS: dict[str, Decoder] = {
-    'nav_msgs/msg/Odometry': Decoder(
-        _BASE, signals_pose.decode_odometry, signals_pose.read_odometry
+    'nav_msgs/msg/Odometry': Decoder(_BASE, signals_pose.read_odometry, raw=True),
+    'sensor_msgs/msg/Imu': Decoder(
+        ('base_quat_w', 'base_ang_vel_b'), _stamped(signals_pose.decode_imu)
     ),
-    'sensor_msgs/msg/Imu': Decoder(('base_quat_w', 'base_ang_vel_b'), signals_pose.decode_imu),
-    'sensor_msgs/msg/JointState': Decoder(_JOINTS, signals_joint.decode_joints),
-    'sensor_msgs/msg/LaserScan': Decoder(('scan',), signals_scan.decode_scan),
+    'sensor_msgs/msg/JointState': Decoder(_JOINTS, _stamped(signals_joint.decode_joints)),
+    'sensor_msgs/msg/LaserScan': Decoder(('scan',), _stamped(signals_scan.decode_scan)),
     'trajectory_msgs/msg/MultiDOFJointTrajectory': Decoder(
-        _GOAL, signals_pose.decode_trajectory, signals_pose.read_trajectory
+        _GOAL, signals_pose.read_trajectory, raw=True
     ),
     'geometry_msgs/msg/PoseStamped': Decoder(
-        (*_GOAL, 'goal_quat_w'), signals_pose.decode_pose_goal
+        (*_GOAL, 'goal_quat_w'), _stamped(signals_pose.decode_pose_goal)
     ),
-    'geometry_msgs/msg/Twist': Decoder(_ASKED, signals_pose.decode_bare_twist),
-    'geometry_msgs/msg/TwistStamped': Decoder(_ASKED, signals_pose.decode_twist_goal),
+    'geometry_msgs/msg/Twist': Decoder(_ASKED, _stamped(signals_pose.decode_bare_twist)),
+    'geometry_msgs/msg/TwistStamped': Decoder(_ASKED, _stamped(signals_pose.decode_twist_goal)),
 }
 """ROS type to how its signals are read."""
 

@@ -27,7 +27,8 @@ def decode_joints(message: Any, robot: Robot, out: Mapping[str, Values]) -> None
             np.take(np.frombuffer(values), places, out=out[name])
         else:
             raise MessageError(
-                f'A joint state has {len(message.name)} names and {len(values)} of {field!r}.'
+                f'A joint state has {len(message.name)} names and {len(values)} of {field!r}, '
+                'expected as many or none.'
             )
 
 
@@ -37,11 +38,14 @@ def _places(names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.intp]
     missing = [name for name in wanted if name not in names]
     if missing:
         raise MessageError(
-            f'A joint state lacks the joint {missing[0]!r}; it names {", ".join(names) or "none"}.'
+            f'A joint state lacks the joint {missing[0]!r}; it names '
+            f'{", ".join(names) or "none"}. Publish all joints in one message.'
         )
     twice = [name for name in wanted if names.count(name) > 1]
     if twice:
-        raise MessageError(f'A joint state names the joint {twice[0]!r} more than once.')
+        raise MessageError(
+            f'A joint state names the joint {twice[0]!r} more than once, expected one value each.'
+        )
     return np.array([names.index(name) for name in wanted])
 
 

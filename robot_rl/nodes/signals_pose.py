@@ -21,33 +21,21 @@ from robot_rl.nodes.messages import (
 from robot_rl.spec.robot import Robot
 
 _UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0])
-_NO_POINT = 'A goal trajectory needs at least one point with one transform, got none.'
-
-
-def decode_odometry(message: Any, robot: Robot, out: Mapping[str, Values]) -> None:
-    """Pose in `header.frame_id`, twist in `child_frame_id` (as nav_msgs/Odometry defines it)."""
-    _check_odometry(message.header.frame_id, message.child_frame_id, robot)
-    pose, twist = message.pose.pose, message.twist.twist
-    get_vector(pose.position, out['base_pos_w'])
-    get_quaternion(pose.orientation, out['base_quat_w'])
-    get_vector(twist.linear, out['base_lin_vel_b'])
-    get_vector(twist.angular, out['base_ang_vel_b'])
-
-
-def _check_odometry(frame: str, child: str, robot: Robot) -> None:
-    check_frame(frame, robot.world_frame, 'frame_id of the odometry')
-    check_frame(child, robot.base_frame, 'child_frame_id of the odometry')
 
 
 def read_odometry(data: bytes, robot: Robot, out: Mapping[str, Values]) -> float:
-    """`decode_odometry` from the serialized message; returns its stamp [s]."""
+    """Pose in `header.frame_id`, twist in `child_frame_id` (as nav_msgs/Odometry defines it).
+
+    From the serialized message; returns its stamp [s].
+    """
     stamp, frame, child = parse_odometry(data, out)
-    _check_odometry(frame, child, robot)
+    check_frame(frame, robot.world_frame, 'frame_id of the odometry')
+    check_frame(child, robot.base_frame, 'child_frame_id of the odometry')
     return stamp
 
 
 def encode_odometry(message: Any, robot: Robot, signals: Mapping[str, Values]) -> None:
-    """Inverse of `decode_odometry`."""
+    """Inverse of `read_odometry`."""
     message.header.frame_id, message.child_frame_id = robot.world_frame, robot.base_frame
     pose, twist = message.pose.pose, message.twist.twist
     put_vector(pose.position, signals['base_pos_w'])
@@ -56,34 +44,22 @@ def encode_odometry(message: Any, robot: Robot, signals: Mapping[str, Values]) -
     put_vector(twist.angular, signals['base_ang_vel_b'])
 
 
-def decode_trajectory(message: Any, robot: Robot, out: Mapping[str, Values]) -> None:
-    """First point: transform, velocity, acceleration of the base in the world frame."""
-    check_frame(message.header.frame_id, robot.world_frame, 'frame_id of the goal')
-    if not message.points or not message.points[0].transforms:
-        raise MessageError(_NO_POINT)
-    point = message.points[0]
-    get_vector(point.transforms[0].translation, out['goal_pos_w'])
-    for twists, name in (
-        (point.velocities, 'goal_lin_vel_w'),
-        (point.accelerations, 'goal_lin_acc_w'),
-    ):
-        if twists:
-            get_vector(twists[0].linear, out[name])
-        else:
-            out[name][:] = 0.0
-
-
 def read_trajectory(data: bytes, robot: Robot, out: Mapping[str, Values]) -> float:
-    """`decode_trajectory` from the serialized message; returns its stamp [s]."""
+    """First point: transform, velocity, acceleration of the base in the world frame.
+
+    From the serialized message; returns its stamp [s].
+    """
     stamp, frame, found = parse_trajectory(data, out)
     check_frame(frame, robot.world_frame, 'frame_id of the goal')
     if not found:
-        raise MessageError(_NO_POINT)
+        raise MessageError(
+            'A goal trajectory needs at least one point with one transform, got none.'
+        )
     return stamp
 
 
 def encode_trajectory(message: Any, robot: Robot, signals: Mapping[str, Values]) -> None:
-    """Inverse of `decode_trajectory`; the orientation asked for is level at yaw 0."""
+    """Inverse of `read_trajectory`; the orientation asked for is level at yaw 0."""
     if not message.points:
         twist, transform = (
             message_type('geometry_msgs/msg/Twist'),

@@ -1,4 +1,9 @@
-"""Laser scans: the beams of the robot's own lidar, or a refusal.
+"""Laser scans: the beams that the robot's lidar is declared to have, or a refusal.
+
+A driver may send more beams than those, or fewer (a Hokuyo UST-10LX sends 1081 where 1080 are
+declared): each declared beam is the nearest of the scan, which must point the same way within
+ANGLE_TOLERANCE. Half the resolution of that lidar is so taken, or a full turn; a narrower scan, a
+coarser one (steps above 2 * ANGLE_TOLERANCE) and one in clockwise order are not.
 
 After REP-117: +inf is nothing within reach, -inf is too close, NaN is no measurement. Many drivers
 write 0 for the last. Nothing within reach reads `range_max` and too close `range_min`; a beam
@@ -8,10 +13,12 @@ without a measurement reads what the beam before it does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot_rl.errors import MessageError
 from robot_rl.nodes.messages import Values
@@ -19,7 +26,7 @@ from robot_rl.spec.lidar import Lidar
 from robot_rl.spec.robot import Robot
 
 ANGLE_TOLERANCE = 0.01
-"""[rad] how far the first and the last beam may be from where the robot's lidar has them."""
+"""[rad] how far a beam may be from where the robot's lidar has it."""
 MOST_INVALID = 0.5
 """Part of the beams that may be without a measurement."""
 
@@ -27,35 +34,53 @@ MOST_INVALID = 0.5
 def decode_scan(message: Any, robot: Robot, out: Mapping[str, Values]) -> None:
     """Ranges [m], all finite and within the lidar's limits."""
     lidar = _lidar(robot)
-    _check_beams(message, lidar)
+    chosen = _nearest(lidar, len(message.ranges), message.angle_min, message.angle_increment)
     ranges = out['scan']
-    ranges[:] = message.ranges
+    ranges[:] = np.asarray(message.ranges)[chosen]
     invalid = np.isnan(ranges) | (ranges == 0.0)
     if invalid.any():
         if invalid.mean() > MOST_INVALID:
-            raise MessageError(f'{invalid.mean():.0%} of the beams of a scan have no measurement.')
+            raise MessageError(
+                f'{invalid.mean():.0%} of the beams of a scan have no measurement, allowed is '
+                f'{MOST_INVALID:.0%}. Look whether something covers the lidar.'
+            )
         _fill(ranges, invalid)
     np.clip(ranges, lidar.range_min, lidar.range_max, out=ranges)
 
 
 def _lidar(robot: Robot) -> Lidar:
     if robot.lidar is None:
-        raise MessageError(f'Robot {robot.name!r} declares no lidar: a scan means nothing to it.')
+        raise MessageError(
+            f'Robot {robot.name!r} declares no lidar: a scan means nothing to it. Add a lidar to '
+            'the robot, or remove the topic.'
+        )
     return robot.lidar
 
 
-def _check_beams(message: Any, lidar: Lidar) -> None:
-    """Raise MessageError unless the beams point where the policy was trained to see them."""
-    count, step = len(message.ranges), (lidar.beams - 1) * lidar.angle_increment
-    first, last = message.angle_min, message.angle_min + (count - 1) * message.angle_increment
-    wanted = (lidar.angle_min, lidar.angle_min + step)
-    off = max(abs(first - wanted[0]), abs(last - wanted[1]))
-    if count != lidar.beams or not off <= ANGLE_TOLERANCE:
+@lru_cache(16)
+def _nearest(lidar: Lidar, count: int, first: float, step: float) -> NDArray[np.intp]:
+    """Which of `count` beams, from angle `first` [rad] in steps of `step`, are the lidar's.
+
+    Raises MessageError unless they point where the policy was trained to see them.
+    """
+    declared = lidar.angle_min + lidar.angle_increment * np.arange(lidar.beams)
+    off = math.inf
+    chosen = np.zeros(lidar.beams, np.intp)
+    if count > 0 and 0.0 < step <= 2.0 * math.pi and abs(first) <= 2.0 * math.pi:
+        # Angles from the first beam on, within one turn; one just before it counts as it.
+        beyond = (declared - first + ANGLE_TOLERANCE) % (2.0 * math.pi) - ANGLE_TOLERANCE
+        chosen = np.clip(np.rint(beyond / step), 0, count - 1).astype(np.intp)
+        off = float(np.abs(beyond - chosen * step).max())
+    if not off <= ANGLE_TOLERANCE:
+        ends = (first, first + (count - 1) * step, float(declared[0]), float(declared[-1]))
+        degrees = [f'{math.degrees(angle):.1f}' for angle in ends]
         raise MessageError(
-            f'A scan has {count} beams from {math.degrees(first):.1f} to '
-            f'{math.degrees(last):.1f} deg, expected {lidar.beams} from '
-            f'{math.degrees(wanted[0]):.1f} to {math.degrees(wanted[1]):.1f} deg.'
+            f'A scan has {count} beams from {degrees[0]} to {degrees[1]} deg, expected '
+            f'{lidar.beams} from {degrees[2]} to {degrees[3]} deg, or others of which one is '
+            f'within {math.degrees(ANGLE_TOLERANCE):.1f} deg of each. Set the field of view and '
+            "the resolution of the lidar's driver."
         )
+    return chosen
 
 
 def _fill(ranges: Values, invalid: np.ndarray) -> None:

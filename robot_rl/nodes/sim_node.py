@@ -5,7 +5,9 @@ In real time it uses the wall clock. With another `speed` it is the source of /c
 carries its time, or for LOCKSTEP_S.
 
 The topics of the robot carry measured signals only; the truth, for scoring, is on
-`ground_truth/odom`.
+`ground_truth/odom` and `ground_truth/joint_states`. For a viewer, /tf has the base, and
+`joint_states` the joints that robot_state_publisher needs: the truth where the robot itself
+measures neither.
 """
 
 from __future__ import annotations
@@ -21,24 +23,28 @@ from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 
 from robot_rl.errors import MessageError, SpecError
-from robot_rl.nodes.messages import message_type, set_stamp, stamp_of
+from robot_rl.nodes.description import GROUND_TRUTH, JOINT_TRUTH
+from robot_rl.nodes.messages import message_type, set_stamp, split_seconds, stamp_of
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
 from robot_rl.nodes.process import Stop, executor_of, raise_priority, serve
 from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.rhythm import Rhythm, Stopped
 from robot_rl.nodes.setpoints import available, codec
 from robot_rl.nodes.signals import encoder
-from robot_rl.nodes.simulated_robot import SimulatedRobot
+from robot_rl.nodes.simulated_robot import SimulatedRobot, samples_between
 from robot_rl.nodes.subscriptions import TakenByHand
 from robot_rl.nodes.transform import BaseTransform
 from robot_rl.spec import registry
+from robot_rl.spec.engines import engine_for
 from robot_rl.spec.robot import Robot, Setpoint
 
 TRUTHS = (
-    ('nav_msgs/msg/Odometry', 'ground_truth/odom', 'base_pos_w'),
-    ('sensor_msgs/msg/JointState', 'ground_truth/joint_states', 'joint_pos'),
+    ('nav_msgs/msg/Odometry', GROUND_TRUTH, 'base_pos_w'),
+    ('sensor_msgs/msg/JointState', JOINT_TRUTH, 'joint_pos'),
+    ('sensor_msgs/msg/JointState', 'joint_states', 'joint_pos'),
 )
-"""(message, topic, a signal that the robot must have for it)."""
+"""(message, topic, a signal that the engine must know for it). A topic of the robot's own comes
+first."""
 LOCKSTEP_S = 0.2
 """[s] of wall time that a simulation as fast as it can waits for the controller's answer."""
 EPOCH_S = 1.0
@@ -46,25 +52,31 @@ EPOCH_S = 1.0
 
 
 class SimNode(Node):
-    """Parameters: see launch/params, and `robot`, `level`, `engine`, `setpoint_topic`."""
+    """Parameters: see launch/params, and `robot`, `level`, `engine`.
+
+    `setpoint_topic`, `setpoint_message` and `setpoint_gains` are as those of policy_node.
+    """
 
     def __init__(self) -> None:
         """Read the parameters and build the simulation."""
         super().__init__('sim_node', **NODE_OPTIONS)
         parameters = Parameters(self)
-        self._robot: Robot = registry.robot(parameters.get('robot', 'crazyflie'))
+        self._robot: Robot = parameters.robot()
         setpoints = self._robot.setpoints
         level = parameters.get('level', next(iter(setpoints)))
-        self._setpoint: Setpoint = available(self._robot.setpoint(level))
+        self._setpoint: Setpoint = available(
+            self._robot.setpoint(level),
+            parameters.get('setpoint_message', ''),
+            gains=parameters.get('setpoint_gains', True),
+        )
         task = parameters.get('task', '')
         self._dt = parameters.get('dt', 0.002)
         self._speed = parameters.get('speed', 1.0)
-        self._sensor_dt = 1.0 / max(t.rate_hz for t in self._robot.topics)
         rest = self._robot.rest.get('base_pos_w', (0.0, 0.0, 0.0))
         self._initial = parameters.floats('initial_position', rest)
         randomize = parameters.get('randomize', False)
         settings = {
-            'engine': parameters.get('engine', 'analytic'),
+            'engine': parameters.get('engine', engine_for(self._robot)),
             'seed': parameters.get('seed', 0),
             'noise': parameters.get('noise', True),
         }
@@ -80,6 +92,8 @@ class SimNode(Node):
                 f"The simulation needs 'speed' >= 0 and 'dt' > 0, got {self._speed} and "
                 f'{self._dt}.'
             )
+        self._sensor_dt, self._every = samples_between(self._robot, self._dt)
+        self._fastest = min(self._every.values())
         self._simulation = SimulatedRobot(
             self._robot,
             self._setpoint.name,
@@ -98,14 +112,14 @@ class SimNode(Node):
         """Make publishers, the subscription and the service."""
         self._outputs: list[tuple[str, Any, Any, Any]] = []
         for topic in self._robot.topics:
-            if topic.rate_hz > 0.0:
+            if not topic.requested:
                 self._add_output(topic.message, topic.name)
         self._measured_outputs = len(self._outputs)
-        truth = self._simulation.truth()
+        truth, own = self._simulation.truth(), {topic.name for topic in self._robot.topics}
         for message, name, needed in TRUTHS:
-            if needed in truth:
+            if needed in truth and name not in own:
                 self._add_output(message, name)
-        self._transform = BaseTransform.find(self, self._robot)
+        self._transform = BaseTransform.find(self, self._robot, truth)
         self._clock = Clock()
         self._clock_publisher = None
         if self._speed != 1.0:
@@ -141,8 +155,9 @@ class SimNode(Node):
         """Simulate until stopped."""
         self._executor = executor_of(self)
         self.get_logger().info(
-            f'Simulating {self._robot.name} at {1.0 / self._dt:g} Hz, sensors at '
-            f'{1.0 / self._sensor_dt:g} Hz.'
+            f'Simulating {self._robot.name} at {1.0 / self._dt:g} Hz, '
+            f'{", ".join(f"{t.name} at {t.rate_hz:g}" for t in self._robot.topics if t.rate_hz)} '
+            'Hz.'
         )
         try:
             if self._speed == 0.0:
@@ -157,25 +172,24 @@ class SimNode(Node):
         """Step at `speed` times real time; every step takes the newest setpoint."""
         rhythm = Rhythm(self, self._executor, self._dt / self._speed, lambda: bool(stop))
         every, tick, simulated = round(self._sensor_dt / self._dt), 0, EPOCH_S
+        most = every * self._fastest  # a late wake-up is made up, a long pause is not
         while True:
             missed = rhythm.wait()
-            for _ in range(
-                1 + min(missed, every)
-            ):  # a late wake-up is made up, a long pause is not
+            for _ in range(1 + min(missed, most)):
                 simulated += self._dt
                 self._advance(simulated)
                 tick += 1
                 if tick % every == 0:
                     now = simulated if self._clock_publisher else time.time()
-                    self._publish(now)
+                    self._publish(now, tick // every)
 
     def _run_lockstep(self, stop: Stop) -> None:
         """Step as fast as answers come: the machine's speed does not change the result."""
         every, steps = round(self._sensor_dt / self._dt), 0
         while not stop:
             now = EPOCH_S + steps * self._dt
-            self._publish(now)
-            self._await_answer(now, stop)
+            if self._publish(now, steps // every):
+                self._await_answer(now, stop)
             for _ in range(every):
                 steps += 1
                 self._advance(EPOCH_S + steps * self._dt)
@@ -185,7 +199,7 @@ class SimNode(Node):
     def _await_answer(self, now: float, stop: Stop) -> None:
         """Wait for a setpoint stamped `now` [s] or later."""
         patience = time.perf_counter() + (
-            LOCKSTEP_S if self._heard is not None else self._sensor_dt
+            LOCKSTEP_S if self._heard is not None else self._fastest * self._sensor_dt
         )
         while not stop and self._stamp < now - 1e-6 and time.perf_counter() < patience:
             time.sleep(1e-4)
@@ -216,24 +230,30 @@ class SimNode(Node):
         # A message without a stamp answers whatever was published last.
         self._stamp = stamp_of(message) if self._codec.stamped else simulated
 
-    def _publish(self, now: float) -> None:
-        """Publish sensors, truth and, in simulated time, the clock last."""
-        signals = self._simulation.measured()
+    def _publish(self, now: float, sample: int) -> bool:
+        """Publish the topics whose turn it is at the sensors' sample number `sample`.
+
+        With the fastest, which it returns whether it is due, goes the truth and, in simulated
+        time, the clock last.
+        """
+        signals, truth = self._simulation.measured(), self._simulation.truth()
         lost = self._simulation.lost()
+        fastest = sample % self._fastest == 0
         for index, (topic, publisher, message, encode) in enumerate(self._outputs):
-            if topic in lost:
+            if topic in lost or sample % self._every.get(topic, self._fastest):
                 continue
-            truth = index >= self._measured_outputs
-            encode(message, self._robot, self._simulation.truth() if truth else signals)
+            measured = index < self._measured_outputs
+            encode(message, self._robot, signals if measured else truth)
             set_stamp(message, now)
             publisher.publish(message)
+        if not fastest:
+            return False
         if self._transform is not None:
-            self._transform.publish(signals, now)
+            self._transform.publish(signals, truth, now)
         if self._clock_publisher is not None:
-            nanoseconds = round(now * 1e9)
-            self._clock.clock.sec = int(nanoseconds // 1_000_000_000)
-            self._clock.clock.nanosec = int(nanoseconds % 1_000_000_000)
+            self._clock.clock.sec, self._clock.clock.nanosec = split_seconds(now)
             self._clock_publisher.publish(self._clock)
+        return True
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._simulation.reset(self._initial_state())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 import importlib
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,25 @@ from robot_rl.spec.task import Task
 Values = NDArray[np.float64]
 BELOW_GROUND = 0.02
 """[m] a robot that is deeper has fallen through: contacts give way by less."""
+
+
+def samples_between(robot: Robot, dt: float) -> tuple[float, dict[str, int]]:
+    """Longest sensor period [s] that fits every topic, and how many it is to each one's messages.
+
+    Raises SpecError for a topic whose period is no whole multiple of `dt` [s].
+    """
+    steps: dict[str, int] = {}
+    for topic in robot.topics:
+        if topic.requested:
+            continue
+        steps[topic.name] = round(1.0 / (topic.rate_hz * dt))
+        if abs(steps[topic.name] * dt * topic.rate_hz - 1.0) > 1e-6:
+            raise SpecError(
+                f'The period of the topic {topic.name!r}, {1.0 / topic.rate_hz:g} s, must be a '
+                f"whole multiple of the simulation's 'dt', got {dt:g} s. Choose another 'dt'."
+            )
+    common = math.gcd(*steps.values())
+    return common * dt, {name: every // common for name, every in steps.items()}
 
 
 class SimulatedRobot:
@@ -63,7 +83,8 @@ class SimulatedRobot:
         self._engine = make(robot, level, 1, dt, terrain=terrain)
         self._drawn: dict[str, Any] = {}
         self._stiffness = 1.0
-        spreads = engines.load_randomization(robot) if randomize else ()
+        ranges = importlib.import_module('robot_rl.envs.ranges')
+        spreads = ranges.load_randomization(robot) if randomize else ()
         self._generator = self._torch.Generator().manual_seed(seed)
         self._variation = importlib.import_module('robot_rl.envs.variation').Variation(
             self._engine, spreads, self._setpoint, dt, self._generator
@@ -71,35 +92,55 @@ class SimulatedRobot:
         sampler = importlib.import_module('robot_rl.mdp.randomization').ParameterSampler
         drawn = [spread for spread in spreads if spread.mode == 'reset']
         self._draw = sampler(robot, drawn, self._torch.device('cpu')) if drawn else None
-        self._names = tuple(name for t in robot.topics if t.rate_hz > 0.0 for name in t.signals)
-        self._measurement = None
-        if noise:
-            measure = importlib.import_module('robot_rl.sensors.measure')
-            self._measurement = measure.Measurement(
-                robot, self._names, sensor_dt, self._generator, self._torch.device('cpu')
-            )
+        self._equip(sensor_dt if noise else 0.0)
         self._command = self._torch.zeros(1, self._setpoint.size)
         self._start: dict[str, Values] = {}
         self._sensors: dict[str, Any] = {}
-        self.held = True
-        """On a stand at its initial state, until the first setpoint."""
+        self._seen: dict[str, Any] = {}  # measured last
+
+    def _equip(self, sensor_dt: float) -> None:
+        """Add what measures and sends messages; exact where `sensor_dt` [s] is 0."""
+        robot, generator, device = self.robot, self._generator, self._torch.device('cpu')
+        self._topics = [topic for topic in robot.topics if not topic.requested]
+        self._names = tuple(name for topic in self._topics for name in topic.signals)
+        messages = importlib.import_module('robot_rl.sensors.messages')
+        self._messages = messages.Messages(robot, self._names, generator, device)
+        self._measurement = None
+        if sensor_dt:
+            measure = importlib.import_module('robot_rl.sensors.measure')
+            self._measurement = measure.Measurement(
+                robot, self._names, sensor_dt, generator, device
+            )
 
     def reset(self, state: Mapping[str, Sequence[float]]) -> None:
-        """Put the robot on a stand in the true signals `state`, with parameters drawn anew."""
+        """Put the robot on a stand in the true signals `state`, with parameters drawn anew.
+
+        It stays there until the first setpoint. Raises SpecError for a robot that measures what
+        only the world of a task has.
+        """
         torch = self._torch
         row = torch.arange(1)
         self._start = {name: np.asarray(values, np.float64) for name, values in state.items()}
-        self._variation.start(row, self._draw(1, self._generator) if self._draw else {})
+        parameters = self._draw(1, self._generator) if self._draw else {}
+        self._variation.start(row, parameters)
+        if self._stiffness != 1.0:
+            self._stiffen(1.0)
         if self._task is not None:  # its world says where a robot can start
             commands = self._task.commands
             self._drawn = commands.draw(1, self._generator, self._engine.device)
-            asked = commands.signals(self._drawn)
-            drawn = self._task.initial_state(asked, 1, self._generator, self._engine.device)
+            given = {**parameters, **commands.signals(self._drawn)}
+            drawn = self._task.initial_state(given, 1, self._generator, self._engine.device)
             self._start = {name: value[0].double().numpy() for name, value in drawn.items()}
         self._put(self._start)
+        self._seen = self._true()
+        lacking = [name for name in self._names if name not in self._seen]
+        if lacking:
+            raise SpecError(
+                f'A {self.robot.name} measures {lacking[0]!r}, which needs the world of a task, '
+                "got none. Give one with the parameter 'task'; robot_rl list has them."
+            )
         if self._measurement is not None:
-            self._sensors = self._measurement.fresh(self._true())
-        self.held = True
+            self._sensors = self._measurement.fresh(self._seen)
 
     def _true(self) -> dict[str, Any]:
         """True signals, those of the world among them."""
@@ -115,7 +156,6 @@ class SimulatedRobot:
         """
         if setpoint is None:
             return
-        self.held = False
         wanted = setpoint
         if silence > self.robot.command_timeout_s:
             last = self._setpoint.safe[-1]
@@ -144,8 +184,8 @@ class SimulatedRobot:
         """Sample of the sensors; call it once every sensor period."""
         signals = self._true()
         if self._measurement is not None:
-            signals, changed = self._measurement.sample(signals, self._sensors)
-            self._sensors = {**self._sensors, **changed}
+            signals, changed = self._measurement.sample(signals, self._sensors, self._seen)
+            self._sensors, self._seen = {**self._sensors, **changed}, signals
         return {name: signals[name][0].double().numpy() for name in self._names}
 
     def lost(self) -> set[str]:
@@ -153,9 +193,8 @@ class SimulatedRobot:
         chance = self._variation.parameters.get('message_loss')
         if chance is None:
             return set()
-        topics = [topic.name for topic in self.robot.topics if topic.rate_hz > 0.0]
-        drawn = self._torch.rand(len(topics), generator=self._generator)
-        return {name for name, u in zip(topics, drawn, strict=True) if u < chance[0, 0]}
+        lost = self._messages.lost(chance)[0].tolist()
+        return {topic.name for topic, gone in zip(self._topics, lost, strict=True) if gone}
 
     def _put(self, state: Mapping[str, Values]) -> None:
         torch = self._torch

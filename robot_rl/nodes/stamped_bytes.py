@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.serialization import serialize_message
 
+from robot_rl.nodes.messages import split_seconds
+
 _STAMP = struct.Struct('<iI')
 _SECONDS, _NANOSECONDS = 0x51525354, 0x21222324
 _STAMP_AT = 4  # after the encapsulation, where the message begins with a header
@@ -51,10 +53,7 @@ class StampedBytes:
 
     def fill(self, values: NDArray[np.float64], seconds: float) -> bytes:
         """Bytes of the message with these values and this stamp [s]."""
-        nanoseconds = round(seconds * 1e9)
-        _STAMP.pack_into(
-            self._data, _STAMP_AT, nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000
-        )
+        _STAMP.pack_into(self._data, _STAMP_AT, *split_seconds(seconds))
         if self._row is not None:
             self._row.pack_into(self._data, self._offsets[0], *values.tolist())
         else:

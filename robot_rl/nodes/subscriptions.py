@@ -50,6 +50,11 @@ class TakenByHand(CallbackGroup):
                 newest, taken = taken, cls.take(subscription)
         return None if newest is None else newest[0]
 
+    @classmethod
+    def all(cls, subscription: Subscription[Any]) -> list[Any]:
+        """Messages that have arrived since the last call and are still kept, oldest first."""
+        return [taken[0] for taken in iter(lambda: cls.take(subscription), None)]
+
 
 def _unused(_message: Any) -> None:
     """Stand-in for the callback that rclpy insists on."""

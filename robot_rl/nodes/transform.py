@@ -5,7 +5,7 @@ Not run here against the real package, which is not on PyPI.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rclpy.node import Node
@@ -17,7 +17,7 @@ from robot_rl.spec.robot import Robot
 
 
 def fill(transform: Any, robot: Robot, signals: Mapping[str, Values], seconds: float) -> None:
-    """Write the measured pose of the base in the world into a TransformStamped."""
+    """Write the pose of the base in the world into a TransformStamped."""
     transform.header.frame_id, transform.child_frame_id = robot.world_frame, robot.base_frame
     set_stamp(transform, seconds)
     put_vector(transform.transform.translation, signals['base_pos_w'])
@@ -35,17 +35,19 @@ class BaseTransform:
         self._publisher = node.create_publisher(kind, '/tf', profile(quality('transform')))
 
     @classmethod
-    def find(cls, node: Node, robot: Robot) -> BaseTransform | None:
-        """One for a robot that measures its pose, or None, also without tf2_msgs."""
-        measured = {name for topic in robot.topics for name in topic.signals}
-        if not {'base_pos_w', 'base_quat_w'} <= measured:
+    def find(cls, node: Node, robot: Robot, known: Collection[str]) -> BaseTransform | None:
+        """One for a robot that moves; None where its pose is not `known`, or without tf2_msgs."""
+        if robot.fixed_base or not {'base_pos_w', 'base_quat_w'} <= set(known):
             return None
         try:
             return cls(node, robot, message_type('tf2_msgs/msg/TFMessage'))
         except MissingPackageError:
             return None
 
-    def publish(self, signals: Mapping[str, Values], seconds: float) -> None:
-        """Send the pose of time `seconds` [s]."""
-        fill(self._transform, self._robot, signals, seconds)
+    def publish(
+        self, measured: Mapping[str, Values], truth: Mapping[str, Values], seconds: float
+    ) -> None:
+        """Send the pose of time `seconds` [s]: the true one where the robot measures no place."""
+        pose = measured if {'base_pos_w', 'base_quat_w'} <= set(measured) else truth
+        fill(self._transform, self._robot, pose, seconds)
         self._publisher.publish(self._message)

@@ -139,7 +139,9 @@ def load_body(path: Path) -> Body:
     try:
         robot = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:
-        raise SpecError(f'Cannot read the URDF {path}: {error}.') from None
+        raise SpecError(
+            f'Cannot read the URDF {path}: {error}. Expected a file of well-formed XML.'
+        ) from None
     try:
         joints = [_joint(element) for element in robot.findall('joint')]
         colours = {m.get('name', ''): c for m in robot.findall('material') if (c := _rgba(m))}
@@ -151,7 +153,9 @@ def load_body(path: Path) -> Body:
                 for shape in link.findall(kind)
             ]
     except (ValueError, AttributeError, KeyError) as error:
-        raise SpecError(f'{path} has a joint or shape that cannot be read: {error}.') from None
+        raise SpecError(
+            f'{path} has a joint or shape that cannot be read: {error}. Correct it there.'
+        ) from None
     links = [link.get('name', '') for link in robot.findall('link')]
     root, ordered = _ordered(path, links, joints)
     return Body(root, tuple(parts), ordered)
@@ -171,7 +175,10 @@ def _ordered(
         found = [joint for joint in joints if joint.parent in reached and joint not in ordered]
         if not found:
             lost = [joint.name for joint in joints if joint not in ordered]
-            raise SpecError(f'{path}: the joints {lost} do not hang on {roots[0]!r}.')
+            raise SpecError(
+                f'{path}: the joints {lost} do not hang on {roots[0]!r}. Name links that do as '
+                'their parents.'
+            )
         ordered += found
         reached |= {joint.child for joint in found}
     return roots[0], tuple(ordered)

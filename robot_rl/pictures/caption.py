@@ -18,7 +18,7 @@ def quantity(value: float, unit: str) -> str:
     if scaled is not None and (value < 1.0 or unit == 'rad'):
         factor, name = scaled
         return f'{factor * value:.1f} {name}'
-    return f'{value:.2f} {unit}'.removesuffix(' 1')
+    return f'{value:.2f} {unit}'
 
 
 class Caption:

@@ -69,7 +69,7 @@ def encoded(pictures: Iterable[np.ndarray], width: int, height: int, rate: int) 
     try:
         import av
     except ImportError:
-        raise MissingPackageError('av', 'Writing a film', 'video') from None
+        raise MissingPackageError('av') from None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'film.mp4'
         # With the index in front a browser starts before it has the whole file.

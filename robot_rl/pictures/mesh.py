@@ -199,7 +199,9 @@ def load_stl(path: Path, scale: tuple[float, float, float] = (1.0, 1.0, 1.0)) ->
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise SpecError(f'Cannot read the mesh {path}: {error.strerror}.') from None
+        raise SpecError(
+            f'Cannot read the mesh {path}: {error.strerror}. Correct its name in the URDF.'
+        ) from None
     count = int.from_bytes(data[80:84], 'little')
     if len(data) == 84 + 50 * count:
         record = np.dtype([('normal', '<f4', 3), ('corners', '<f4', (3, 3)), ('attribute', '<u2')])
@@ -210,9 +212,11 @@ def load_stl(path: Path, scale: tuple[float, float, float] = (1.0, 1.0, 1.0)) ->
             numbers = [words[i + 1 : i + 4] for i, word in enumerate(words) if word == b'vertex']
             corners = np.array(numbers, float).reshape(-1, 3, 3)
         except ValueError:
-            raise SpecError(f'{path} is no STL file, neither binary nor text.') from None
+            raise SpecError(
+                f'{path} is no STL file, neither binary nor text. Export the mesh again.'
+            ) from None
     if not len(corners):
-        raise SpecError(f'{path} holds no triangles.')
+        raise SpecError(f'{path} holds no triangles. Export the mesh again.')
     return _smoothed(corners * np.array(scale))
 
 

@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 def page(episodes: Sequence[Episode], path: Path) -> None:
     """Write the episodes as a page. Raises SpecError without any, RunFolderError for the disk."""
     if not episodes:
-        raise SpecError('A page needs at least one episode.')
+        raise SpecError('A page needs at least one episode, got none.')
     meshes: dict[bytes, int] = {}
     described = [_episode(episode, meshes) for episode in episodes]
     data = {

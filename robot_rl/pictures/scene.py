@@ -133,7 +133,7 @@ def _frame(poses: np.ndarray, size: np.ndarray | None = None) -> np.ndarray:
 
 def commanded(task: Task) -> list[str]:
     """Signals that somebody asks for instead of a sensor measuring them."""
-    return [name for name in task.signal_names if task.robot.sensor(name) is None]
+    return [name for name in task.signal_names if task.robot.topic(name).requested]
 
 
 def _asked(episode: Episode, base: np.ndarray) -> Iterator[tuple[np.ndarray, list[Item]]]:

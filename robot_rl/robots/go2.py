@@ -124,7 +124,8 @@ def robot() -> Robot:
                 'geometry_msgs/msg/Twist',
                 ('goal_lin_vel_b', 'goal_ang_vel_b'),
                 rate_hz=0.0,
-                max_age_s=1.0,
+                max_age_s=0.5,  # cmd_vel_timeout of ros2_controllers
+                silence_stops=True,
             ),
         ),
         rest={

@@ -78,7 +78,7 @@ def _cartesian(drive: JointDrive, chain: Chain) -> Setpoint:
     targets = twists(chain, FASTEST, BOX_LOW, BOX_HIGH, MARGIN)
     return Setpoint(
         name='cartesian',
-        fields=('x', 'y', 'z', 'roll', 'pitch', 'yaw'),
+        fields=('linear_x', 'linear_y', 'linear_z', 'angular_x', 'angular_y', 'angular_z'),
         units=('m/s',) * 3 + ('rad/s',) * 3,
         low=tuple(-speed for speed in TWIST),
         high=TWIST,

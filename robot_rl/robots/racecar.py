@@ -6,7 +6,8 @@ Sources of the numbers, named again beside each:
   parameters of its published simulator, f1tenth_gym.
 - CommonRoad: M. Althoff, M. Koschi, S. Manzinger, "CommonRoad: Composable Benchmarks for Motion
   Planning on Roads", IV 2017: what those parameters mean.
-- build: the F1TENTH build documentation and f1tenth_system, its ROS 2 stack: car, VESC, lidar.
+- f1tenth_system: the ROS 2 stack of the car: VESC, lidar, mux.
+- f1tenth_simulator: the older simulator of the same project, with other estimates.
 - Hokuyo: "UST-10LX specification", 2014.
 - FastRLAP: K. Stachowicz et al., "FastRLAP: A System for Learning High-Speed Driving via Deep RL
   and Autonomous Practicing", arXiv 2304.09831, 2023.
@@ -27,18 +28,19 @@ from robot_rl.spec.stage import HOLD, Stage, Stuck
 MASS = 3.74  # [kg] f1tenth
 CG_TO_FRONT, CG_TO_REAR = 0.15875, 0.17145  # [m] f1tenth
 WHEELBASE = CG_TO_FRONT + CG_TO_REAR
-TRACK = 0.26  # [m] f1tenth: 0.31 m wide, less a tyre of 0.05 m
-WHEEL_RADIUS = 0.0508  # [m] build
+TRACK = 0.26  # [m] f1tenth: 0.31 m wide; less a tyre of 0.05 m, our assumption
+WHEEL_RADIUS = 0.0508  # [m] ego_racecar.urdf in a version of f1tenth_system
 MAX_SPEED, MIN_SPEED = 6.0, -2.0  # [m/s] f1tenth drives at up to 20; races indoors are at 3 to 6
 MAX_STEERING = 0.4189  # [rad] f1tenth
 STEERING_RATE = 3.2  # [rad/s] f1tenth
 ACCELERATION = 9.51  # [m/s^2] f1tenth, speeding up and braking
 STEERING_LAG = 0.05  # [s] our assumption: a hobby servo that follows up to 3 Hz
-SPEED_LAG = 0.1  # [s] between 0.05 (braking) and 0.21 (speeding up), the gains of f1tenth_gym
+SPEED_LAG = 0.1  # [s] between 0.053 (braking) and 0.21 (speeding up), gains of f1tenth_gym
 SERVO_STIFFNESS = 10.0  # [N m/rad] our assumption: stiff against what a tyre brings up
+TYRES = 'f1tenth_gym, an estimate; meaning: CommonRoad'
 WHEEL_INERTIA = 1.29e-4  # [kg m^2] urdf/racecar.urdf
 SHAFT_INERTIA = 1e-4  # [kg m^2] our assumption: motor and shafts, seen from one wheel
-LIDAR_X, LIDAR_Z = 0.27, 0.11  # [m] f1tenth_gym: 0.275 m before the rear axle; above the deck
+LIDAR_X, LIDAR_Z = 0.27, 0.11  # [m] f1tenth_system, bringup_launch.py: base_link to laser
 
 JOINTS = (
     'front_left_steering_joint',
@@ -70,7 +72,8 @@ def _drive() -> Setpoint:
         message='ackermann_msgs/msg/AckermannDriveStamped',
         fallback='geometry_msgs/msg/TwistStamped',
         physics_dt=0.005,
-        # FastRLAP: back off at 1 m/s for a second with a random steering angle.
+        # As FastRLAP: back off at 1 m/s for a second with a random steering angle; the detector
+        # is ours.
         stuck=Stuck(
             field='speed',
             asked=0.5,
@@ -96,9 +99,9 @@ def _body() -> dict[str, Parameter]:
         'wheelbase': Parameter((WHEELBASE,), 'm', 'f1tenth'),
         'cg_to_rear': Parameter((CG_TO_REAR,), 'm', 'f1tenth'),
         'cg_height': Parameter((0.074,), 'm', 'f1tenth'),
-        'friction': Parameter((1.0489,), '1', 'f1tenth: rubber on a gym floor'),
-        'cornering_stiffness_front': Parameter((4.718,), '1/rad', 'f1tenth; CommonRoad'),
-        'cornering_stiffness_rear': Parameter((5.4562,), '1/rad', 'f1tenth; CommonRoad'),
+        'friction': Parameter((1.0489,), '1', 'f1tenth_gym, as the full-size tyre of CommonRoad'),
+        'cornering_stiffness_front': Parameter((4.718,), '1/rad', TYRES),
+        'cornering_stiffness_rear': Parameter((5.4562,), '1/rad', TYRES),
         'steering_time_constant': Parameter((STEERING_LAG,), 's', 'our assumption, 3 Hz'),
         'steering_rate_limit': Parameter((STEERING_RATE,), 'rad/s', 'f1tenth'),
         'steering_offset': Parameter((0.0,), 'rad', 'a servo that is trimmed', positive=False),
@@ -147,13 +150,21 @@ def robot() -> Robot:
         setpoints={'drive': _drive()},
         sensors=(
             Sensor(
-                'scan', 0.01, 0.01, (0.0, 0.025), 'Hokuyo: repeat 10 mm, 40 mm off, 25 ms turn'
+                'scan',
+                0.01,
+                0.01,
+                (0.0, 0.025),
+                'noise: f1tenth_gym; offset: our assumption; one turn of 25 ms',
             ),
             Sensor(
                 'base_lin_vel_b', 0.05, 0.02, (0.0, 0.02), 'our assumption: VESC, 1 % at 5 m/s'
             ),
             Sensor(
-                'base_ang_vel_b', 0.01, 0.005, (0.0, 0.02), 'BMI160 of the VESC: noise, offset'
+                'base_ang_vel_b',
+                0.01,
+                0.005,
+                (0.0, 0.02),
+                'our assumption; f1tenth_system computes it from servo command and speed',
             ),
         ),
         topics=(
@@ -180,9 +191,11 @@ def robot() -> Robot:
             range_min=0.06,
             range_max=10.0,
             position=(LIDAR_X, 0.0, LIDAR_Z),
-            source='Hokuyo: 270 degrees, 0.06 to 10 m, 40 Hz; steps of 0.25 degrees',
+            source='Hokuyo UST-10LX: 270 degrees, 0.06 to 10 m, 40 Hz, 1081 steps of 0.25 '
+            'degrees; 1080 as in f1tenth_gym',
         ),
-        # f1tenth_system's ackermann_mux and VESC driver drop a source after 0.2 s.
+        # ackermann_mux of f1tenth_system drops a source after 0.2 s; its VESC driver has no
+        # timeout.
         command_timeout_s=0.2,
         limits=Limits(tilt=math.radians(30.0)),
     )

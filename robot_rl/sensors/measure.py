@@ -1,4 +1,4 @@
-"""What a robot measures: the true signals, late, offset and noisy."""
+"""What a robot measures: the true signals, late, offset, noisy and at the rate of their topic."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 
 import torch
 
+from robot_rl.sensors.pace import PHASE, Pace
 from robot_rl.spec.robot import Robot
 
 Signals = Mapping[str, torch.Tensor]
@@ -35,9 +36,6 @@ class Measurement:
     interpolated linearly. Pure functions: the state is kept by whoever calls them.
     """
 
-    changing = ('sensor_past',)
-    """Of what `fresh` returns, this changes with every sample."""
-
     def __init__(
         self,
         robot: Robot,
@@ -51,15 +49,18 @@ class Measurement:
         self._generator, self._device = generator, device
         self._names = [s.signal for s in sensors]
         self._sizes = [robot.signal(name).size for name in self._names]
+        self._quaternions = [name for name in self._names if robot.signal(name).is_quaternion]
         self._noise = self._spread([s.noise_std for s in sensors])
         self._bias_std = self._spread([s.bias_std for s in sensors])
         self._low = self._spread([s.latency_s[0] / control_dt for s in sensors])
         self._high = self._spread([s.latency_s[1] / control_dt for s in sensors])
         self._sensor_of = self._spread(list(range(len(sensors)))).long()
         self._total = sum(self._sizes)
-        self._slots = max(
-            1, math.ceil(max((s.latency_s[1] for s in sensors), default=0.0) / control_dt)
-        )
+        self._pace = Pace(robot, names, control_dt, generator, device)
+        self.changing = ('sensor_past', *self._pace.changing)
+        """Of what `fresh` returns, this changes with every sample."""
+        longest = max((s.latency_s[1] for s in sensors), default=0.0)
+        self._slots = max(1, math.ceil(longest / control_dt) + bool(self._pace))
 
     def _spread(self, values: Sequence[float]) -> torch.Tensor:
         """One value a sensor to one value a component."""
@@ -67,7 +68,8 @@ class Measurement:
         return torch.tensor([v for v, size in pairs for _ in range(size)], device=self._device)
 
     def _flat(self, signals: Signals) -> torch.Tensor:
-        return torch.cat([signals[name].T for name in self._names]).T
+        nothing = next(iter(signals.values()))[:, :0]  # where no signal has a sensor
+        return torch.cat([nothing.T, *(signals[name].T for name in self._names)]).T
 
     def _normal(self, num: int, size: int) -> torch.Tensor:
         return torch.randn(size, num, generator=self._generator, device=self._device).T
@@ -84,17 +86,33 @@ class Measurement:
             'sensor_past': flat.repeat(1, self._slots),
             'sensor_delay': torch.lerp(self._low, self._high, share[:, self._sensor_of]),
             'sensor_bias': self._bias_std * self._normal(len(flat), self._total),
+            **(self._pace.fresh(len(flat)) if self._pace else {}),
         }
 
     def sample(
-        self, signals: Signals, state: Signals
+        self, signals: Signals, state: Signals, held: Signals
     ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """Return what is measured one period later, and what that changes in `state`."""
+        """Return what is measured one period later, and what that changes in `state`.
+
+        A topic that brings nothing new gives what was measured last, `held`.
+        """
         flat, delay = self._flat(signals), state['sensor_delay']
         past = state['sensor_past'].split(self._total, dim=1)
-        late = delayed(flat, past, delay)
-        kept = torch.cat([part.T for part in (flat, *past[:-1])]).T
-        return self._corrupt(signals, late, state), {'sensor_past': kept}
+        kept = {'sensor_past': torch.cat([part.T for part in (flat, *past[:-1])]).T}
+        if not self._pace:
+            return self._corrupt(signals, delayed(flat, past, delay), state), kept
+        due, phase = self._pace.tick(state)
+        late = delayed(flat, past, delay + self._waited(phase))
+        sent = self._corrupt(signals, late, state)
+        return self._pace.newest(sent, held, due), {**kept, PHASE: phase}
+
+    def _waited(self, phase: torch.Tensor) -> torch.Tensor:
+        """[periods] since the message was measured that brings each component, (num, total)."""
+        waited = self._pace.waited(phase)
+        none = torch.zeros_like(phase[:, :1])
+        pairs = zip(self._names, self._sizes, strict=True)
+        rows = [waited.get(name, none).T.expand(size, -1) for name, size in pairs]
+        return torch.cat([none[:, :0].T, *rows]).T
 
     def first(self, signals: Signals, state: Signals) -> dict[str, torch.Tensor]:
         """Sample in the very moment of `fresh`: nothing is late yet."""
@@ -106,7 +124,7 @@ class Measurement:
         noise = self._noise * self._normal(len(flat), self._total)
         noisy = flat + state['sensor_bias'] + noise
         parts = dict(zip(self._names, noisy.split(self._sizes, dim=1), strict=True))
-        if 'base_quat_w' in parts:
-            quat = parts['base_quat_w']
-            parts['base_quat_w'] = quat * quat.square().sum(1, keepdim=True).rsqrt()
+        for name in self._quaternions:
+            quat = parts[name]
+            parts[name] = quat * quat.square().sum(1, keepdim=True).rsqrt()
         return {**signals, **parts}

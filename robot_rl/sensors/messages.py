@@ -27,8 +27,15 @@ class Messages:
     ) -> None:
         """Cover the signals `names`."""
         self._generator, self._device = generator, device
-        topics = [topic for topic in robot.topics if topic.rate_hz > 0.0]
+        topics = [topic for topic in robot.topics if not topic.requested]
         self._topics = [[n for n in topic.signals if n in names] for topic in topics]
+
+    def lost(self, probability: torch.Tensor) -> torch.Tensor:
+        """Which topics' messages are lost in this period, (num, topics) in the robot's order.
+
+        Each environment loses each with its `probability` (num, 1).
+        """
+        return self._chance(len(probability)) < probability
 
     def _chance(self, num: int) -> torch.Tensor:
         shape = (num, len(self._topics))
@@ -37,13 +44,10 @@ class Messages:
     def newest(
         self, sent: Signals, held: Signals, probability: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """Signals `sent` in this period, or `held` from the last where their message is lost.
-
-        Each environment loses each message with its `probability` (num, 1).
-        """
-        chance = self._chance(len(probability))
+        """Signals `sent` in this period, or `held` from the last where their message is `lost`."""
+        lost = self.lost(probability)
         arrived = dict(sent)
         for index, names in enumerate(self._topics):
-            lost = chance[:, index : index + 1] < probability
-            arrived |= {name: torch.where(lost, held[name], sent[name]) for name in names}
+            one = lost[:, index : index + 1]
+            arrived |= {name: torch.where(one, held[name], sent[name]) for name in names}
         return arrived

@@ -15,8 +15,7 @@ import numpy as np
 from robot_rl.assets import asset
 from robot_rl.errors import SpecError
 from robot_rl.spec.drive import Array
-
-GRAVITY = 9.81  # [m/s^2]
+from robot_rl.spec.robot import GRAVITY
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,10 @@ def read_chain(urdf: str, base: str, tip: str) -> Chain:
     link = tip
     while link != base:
         if link not in inner:
-            raise SpecError(f'{urdf} has no chain of joints from {base!r} to {tip!r}.')
+            raise SpecError(
+                f'{urdf} has no chain of joints from {base!r} to {tip!r}: it begins at {link!r}. '
+                'Correct the names, or join these links.'
+            )
         path.insert(0, inner[link])
         link = _name(inner[link], 'parent', 'link')
     links: list[Link] = []
@@ -123,8 +125,8 @@ def read_chain(urdf: str, base: str, tip: str) -> Chain:
             continue
         if joint.get('type') not in ('revolute', 'continuous'):
             raise SpecError(
-                f'{urdf}: joint {joint.get("name")!r} is {joint.get("type")}; a chain of '
-                'revolute joints was expected.'
+                f'{urdf}: joint {joint.get("name")!r} is {joint.get("type")}, expected a chain of '
+                'revolute, continuous and fixed joints.'
             )
         mass, moment = _carried(root, _name(joint, 'child', 'link'), on_path)
         links.append(_link(joint, place, turn, mass, moment))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 from robot_rl.errors import ContractError, SpecError
 from robot_rl.spec import contract_json
@@ -19,6 +19,9 @@ from robot_rl.spec.contract_json import SCHEMA
 from robot_rl.spec.robot import Robot, Setpoint, Topic
 from robot_rl.spec.signal import VOCABULARY, Signal
 from robot_rl.spec.task import Task
+
+SLOW = 'slow_topics_hz'
+"""Key of `Contract.training`: topics that came less often than the policy ran, and their rates."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Contract:
             return json.dumps(asdict(self), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise SpecError(
-                f'The contract of {self.task!r} cannot be written as JSON: {error}.'
+                f'The contract of {self.task!r} cannot be written as JSON: {error}. Expected only '
+                'finite numbers, texts, lists and mappings.'
             ) from None
 
     @staticmethod
@@ -93,6 +97,7 @@ def contract_of(
 ) -> Contract:
     """Contract of a policy trained on `task`."""
     setpoint = task.setpoint
+    slow = {t.name: t.rate_hz for t in task.robot.topics if t.slow(task.control_dt)}
     return Contract(
         schema=SCHEMA,
         task=task.id,
@@ -107,7 +112,7 @@ def contract_of(
         control_dt=task.control_dt,
         memory_size=task.memory_size,
         versions=dict(versions),
-        training=dict(training),
+        training={**training, **({SLOW: slow} if slow else {})},
         evaluation=dict(evaluation),
         statistics={name: dict(entry) for name, entry in statistics.items()},
     )
@@ -198,15 +203,20 @@ def _signal_differences(signal: Signal, robot: Robot, topic: Topic | None) -> li
 
 
 def _rate_differences(contract: Contract, topics: Mapping[str, Topic]) -> list[str]:
-    """Topics of the policy's signals that arrive less often than it runs."""
-    slow = {
-        topic.name: topic
-        for topic in (topics.get(signal.name) for signal in contract.signals)
-        if topic is not None and topic.rate_hz > 0.0
-        if contract.control_dt * topic.rate_hz < 1.0 - 1e-6
-    }
-    return [
-        f'The policy runs at {1.0 / contract.control_dt:g} Hz but topic {topic.name!r} arrives at '
-        f'{topic.rate_hz:g} Hz: it would act on stale signals.'
-        for topic in slow.values()
-    ]
+    """Topics of the policy's signals that arrive less often than it runs, or was trained with."""
+    trained: dict[str, Any] = {}
+    if isinstance(told := contract.training.get(SLOW), dict):
+        trained = cast('dict[str, Any]', told)
+    found: dict[str, str] = {}
+    for topic in (topics.get(signal.name) for signal in contract.signals):
+        if topic is None:
+            continue
+        rate = trained.get(topic.name)
+        period = 1.0 / rate if isinstance(rate, int | float) and rate > 0.0 else 0.0
+        period = max(period, contract.control_dt)
+        if topic.slow(period):
+            found[topic.name] = (
+                f'The policy needs {1.0 / period:g} Hz but topic {topic.name!r} arrives at '
+                f'{topic.rate_hz:g} Hz: it would act on stale signals.'
+            )
+    return list(found.values())

@@ -22,7 +22,9 @@ def parse(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise PolicyFileError(f'The contract is not valid JSON: {error}.') from None
+        raise PolicyFileError(
+            f'The contract is not valid JSON: {error}. Export the policy again.'
+        ) from None
     raw = _object('the whole', value)
     if raw.get('schema') != SCHEMA:
         raise PolicyFileError(
@@ -32,7 +34,9 @@ def parse(text: str) -> dict[str, Any]:
     known = set(_PARSERS)
     for kind, names in (('lacks the', known - raw.keys()), ('has an unknown', raw.keys() - known)):
         if names:
-            raise PolicyFileError(f'The contract {kind} field {sorted(names)[0]!r}.')
+            raise PolicyFileError(
+                f'The contract {kind} field {sorted(names)[0]!r}. Export the policy again.'
+            )
     found = {name: parser(f'field {name!r}', raw[name]) for name, parser in _PARSERS.items()}
     _check_sizes(found)
     return found
@@ -49,7 +53,8 @@ def _short(value: object) -> str:
 
 def _bad(where: str, expected: str, got: object) -> PolicyFileError:
     return PolicyFileError(
-        f'The contract is malformed: {where}: expected {expected}, got {_short(got)}.'
+        f'The contract is malformed: {where}: expected {expected}, got {_short(got)}. Export the '
+        'policy again.'
     )
 
 

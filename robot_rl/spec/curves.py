@@ -1,4 +1,4 @@
-"""Reference curves: the same formula for training, for the goal publisher and for scoring.
+"""Reference curves of a goal: position, velocity and acceleration from one formula.
 
 p(s) = centre + amplitude * sin(2 pi frequency s + phase) on each axis, with s(t) a clock that
 starts at rest and reaches unit speed after `ramp_s`, so that the reference never jumps in

@@ -33,7 +33,8 @@ class Lidar:
         turn = self.beams * self.angle_increment
         if self.beams < 1 or not 0.0 < turn <= 2.0 * math.pi + self.angle_increment:
             raise SpecError(
-                f'A lidar of {self.beams} beams, {self.angle_increment} rad apart, is none.'
+                'A lidar needs at least one beam, and all of them within one turn, got '
+                f'{self.beams} beams {self.angle_increment} rad apart.'
             )
         if not 0.0 <= self.range_min < self.range_max:
             raise SpecError(

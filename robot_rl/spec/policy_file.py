@@ -57,13 +57,18 @@ def read(path: str | Path) -> PolicyFile:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise PolicyFileError(f'There is no policy file {str(path)!r}.') from None
+        raise PolicyFileError(
+            f'There is no policy file {str(path)!r}. Write one of a run with: robot_rl export'
+        ) from None
     except IsADirectoryError:
         raise PolicyFileError(
-            f'{str(path)!r} is a directory, expected an .onnx policy file.'
+            f'{str(path)!r} is a directory, expected an .onnx policy file. Write one of a run '
+            'with: robot_rl export'
         ) from None
     except OSError as error:
-        raise PolicyFileError(f'Cannot read {str(path)!r}: {error.strerror}.') from None
+        raise PolicyFileError(
+            f'Cannot read {str(path)!r}: {error.strerror}. Check who may read it, and the disk.'
+        ) from None
     try:
         return _parse(path, data)
     except (_DamagedError, UnicodeDecodeError):

@@ -6,13 +6,12 @@ whatever the robot: late setpoints, lost messages, pushes, rough ground.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 import math
 from typing import Any, TypeGuard, cast
 
-from robot_rl.errors import SpecError
+from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec.robot import Parameter, Robot
 
 DISTRIBUTIONS = ('uniform', 'log-uniform', 'gaussian')
@@ -85,6 +84,16 @@ class Spread:
     curriculum: bool = False
     """Whether a curriculum, where there is one, chooses the value instead of chance."""
 
+    def widened(self, factor: float) -> Spread:
+        """The same about the same middle, `factor` times as wide."""
+        if self.distribution == 'gaussian':
+            return replace(self, b=factor * self.b)
+        if self.distribution == 'log-uniform':
+            middle, ratio = math.sqrt(self.a * self.b), math.sqrt(self.b / self.a) ** factor
+            return replace(self, a=middle / ratio, b=middle * ratio)
+        middle, half = 0.5 * (self.a + self.b), 0.5 * factor * (self.b - self.a)
+        return replace(self, a=middle - half, b=middle + half)
+
 
 def parameter_of(robot: Robot, name: str) -> Parameter:
     """Parameter of the robot, or effect, called `name`. Raises KeyError."""
@@ -94,20 +103,23 @@ def parameter_of(robot: Robot, name: str) -> Parameter:
 def spread(robot: Robot, name: str, content: object) -> Spread:
     """Check one entry of a randomization file, as YAML gives it.
 
-    Raises SpecError naming the parameter and the fault.
+    Raises SpecError naming the parameter and the fault, UnknownNameError for a name that is none.
     """
     where = f'Randomization of {robot.name!r}, parameter {name!r}'
     known = (*robot.parameters, *EFFECTS)
     if name not in known:
-        raise SpecError(f'{where}: no such parameter.{_hint(name, known)}')
+        raise UnknownNameError(f'parameter in the randomization of {robot.name}', name, known)
     if name == 'push_velocity_w' and robot.fixed_base:
-        raise SpecError(f'{where}: the base is bolted to the world, nothing can push it.')
+        raise SpecError(
+            f'{where}: the base is bolted to the world, nothing can push it. Remove the entry.'
+        )
     if not isinstance(content, Mapping):
         raise SpecError(f'{where}: expected keys such as range and source, got {content!r}.')
     entry = cast('Mapping[str, Any]', content)
     for key in map(str, entry):
         if key not in _KEYS:
-            raise SpecError(f'{where}: unknown key {key!r}.{_hint(key, _KEYS)}')
+            kind = f'key of {name!r} in the randomization of {robot.name}'
+            raise UnknownNameError(kind, key, _KEYS)
     if not entry.get('source'):
         raise SpecError(f"{where}: needs 'source', where its numbers come from.")
     distribution = _choice(where, entry, 'distribution', DISTRIBUTIONS, 'uniform')
@@ -130,12 +142,6 @@ def spread(robot: Robot, name: str, content: object) -> Spread:
     )
     _check_meaning(where, robot, result)
     return result
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known := list(known), n=1, cutoff=0.5)
-    hint = f' Did you mean {close[0]!r}?' if close else ''
-    return f'{hint} Known: {", ".join(known)}.'
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -189,7 +195,10 @@ def _numbers(where: str, distribution: str, entry: Mapping[str, Any]) -> tuple[f
     gaussian = distribution == 'gaussian'
     for key in ('range',) if gaussian else ('mean', 'std'):
         if key in entry:
-            raise SpecError(f'{where}: a {distribution} distribution has no {key!r}.')
+            takes = 'mean and std' if gaussian else 'range'
+            raise SpecError(
+                f'{where}: a {distribution} distribution has no {key!r}, it takes {takes}.'
+            )
     if not gaussian:
         a, b = _pair(where, "'range'", entry.get('range'))
         if distribution == 'log-uniform' and a <= 0.0:
@@ -214,6 +223,12 @@ def _check_meaning(where: str, robot: Robot, spread: Spread) -> None:
         raise SpecError(
             f"{where}: its nominal value is 0, which 'scale' leaves as it is; use 'set' or 'add'."
         )
+    logarithmic = spread.operation == 'scale' and spread.distribution == 'log-uniform'
+    if logarithmic and (least := min(parameter.nominal)) <= 0.0:
+        raise SpecError(
+            f"{where}: a log-uniform 'scale' needs nominal values above 0, got {least:g}; use a "
+            'uniform one.'
+        )
     if spread.curriculum and (gaussian or spread.mode != 'reset'):
         raise SpecError(
             f"{where}: a curriculum chooses once an episode within a range: 'curriculum' needs "
@@ -224,7 +239,8 @@ def _check_meaning(where: str, robot: Robot, spread: Spread) -> None:
     if gaussian and (parameter.positive or math.isfinite(low)):
         bound = 'stay positive' if parameter.positive else f'stay within [{low:g}, {high:g}]'
         raise SpecError(f'{where}: must {bound}, which a gaussian cannot promise; use a range.')
-    smallest, largest = (_reached(spread, parameter, edge) for edge in (spread.a, spread.b))
+    lows, highs = zip(*(_reached(spread, each) for each in parameter.nominal), strict=True)
+    smallest, largest = min(lows), max(highs)
     if parameter.positive and smallest <= 0.0:
         raise SpecError(f'{where}: must stay positive, but the range reaches {smallest:g}.')
     if not gaussian and not low <= smallest <= largest <= high:
@@ -234,7 +250,10 @@ def _check_meaning(where: str, robot: Robot, spread: Spread) -> None:
         )
 
 
-def _reached(spread: Spread, parameter: Parameter, value: float) -> float:
-    """What `value` makes of the component with the smallest nominal value."""
-    nominal = min(parameter.nominal)
-    return {'scale': nominal * value, 'add': nominal + value, 'set': value}[spread.operation]
+def _reached(spread: Spread, nominal: float) -> tuple[float, float]:
+    """Smallest and largest that the range makes of a component."""
+    ends = [
+        {'scale': nominal * value, 'add': nominal + value, 'set': value}[spread.operation]
+        for value in (spread.a, spread.b)
+    ]
+    return min(ends), max(ends)

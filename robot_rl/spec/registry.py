@@ -81,7 +81,9 @@ def robot(name: str) -> Robot:
     made = _make(point)
     if not isinstance(made, Robot) or made.name != name:
         got = f'the robot {made.name!r}' if isinstance(made, Robot) else repr(made)
-        raise SpecError(f'{point.value} makes {got}, expected the robot {name!r}.')
+        raise SpecError(
+            f'{point.value} makes {got}, expected the robot {name!r}. Name both alike.'
+        )
     return made
 
 
@@ -107,7 +109,9 @@ def task(task_id: str) -> Task:
     made = _make(point, of)
     if not isinstance(made, Task) or made.id != task_id:
         got = f'the task {made.id!r}' if isinstance(made, Task) else repr(made)
-        raise SpecError(f'{point.value} makes {got}, expected the task {task_id!r}.')
+        raise SpecError(
+            f'{point.value} makes {got}, expected the task {task_id!r}. Name both alike.'
+        )
     return made
 
 
@@ -137,8 +141,12 @@ def _robots_of(module: str) -> tuple[str, ...]:
                 case _:
                     pass
     except (ImportError, OSError, SyntaxError, ValueError) as error:
-        raise SpecError(f'Cannot read the robots of the task module {module}: {error}.') from error
+        raise SpecError(
+            f'Cannot read the robots of the task module {module}: {error}. Expected a line such '
+            'as '
+            "ROBOTS = ('crazyflie',)."
+        ) from error
     raise SpecError(
         f'The task module {module} does not say its robots. Add a line that needs no computation, '
-        "such as ROBOTS = ('crazyflie',)"
+        "such as ROBOTS = ('crazyflie',)."
     )

@@ -17,6 +17,8 @@ from robot_rl.spec.signal import Signal, signal
 from robot_rl.spec.stage import Stage, Stuck
 
 GRAVITY = 9.81  # [m/s^2]
+JOINT_LIMITS = ('joint_speed', 'joint_effort')
+"""Those of `Limits` with a component for each joint."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,15 @@ class Setpoint:
 
     def __post_init__(self) -> None:
         """Check that all rows have one length and that neutral and safe lie within the limits."""
-        rows = [self.units, self.low, self.high, self.slew, self.neutral]
-        if any(len(row) != len(self.fields) for row in rows):
-            raise SpecError(
-                f'Setpoint {self.name!r}: every row needs {len(self.fields)} components.'
-            )
         where = f'Setpoint {self.name!r}'
+        for name in ('units', 'low', 'high', 'slew', 'neutral'):
+            if (got := len(getattr(self, name))) != len(self.fields):
+                raise SpecError(
+                    f'{where}: every row needs {len(self.fields)} components, got {got} in '
+                    f'{name!r}.'
+                )
         if not self.safe:
-            raise SpecError(f'{where} has no safe action.')
+            raise SpecError(f"{where} has no safe action. Add a stage to 'safe'.")
         unstick = self.stuck.action if self.stuck else ()
         neutral = Stage('neutral', self.neutral, math.inf)
         for stage in (neutral, *self.safe, *self.start, *self.stop, *unstick):
@@ -114,9 +117,21 @@ class Topic:
     message: str
     signals: tuple[str, ...]
     rate_hz: float
-    """Rate at which the robot publishes it; 0 for a topic published on demand."""
+    """Rate at which the robot publishes it; 0 for a topic published on demand. Where that is less
+    often than a policy runs, its simulation is as slow and it sees the newest message again."""
     max_age_s: float
     """[s] watchdog: older than this, the robot goes to its safe action."""
+    silence_stops: bool = False
+    """Whether silence asks for zeros instead: no velocity, where no more is heard of one."""
+
+    @property
+    def requested(self) -> bool:
+        """Whether it says what somebody asks for, instead of what a sensor measures."""
+        return self.rate_hz == 0.0
+
+    def slow(self, control_dt: float) -> bool:
+        """Whether it comes less often than a policy of period `control_dt` [s] runs."""
+        return 0.0 < self.rate_hz * control_dt < 1.0 - 1e-6
 
 
 @dataclass(frozen=True)
@@ -158,7 +173,8 @@ class Robot:
     topics: tuple[Topic, ...]
     limits: Limits = field(default_factory=Limits)
     randomization: str = ''
-    """File in sim/ of how the parameters are spread; '' for randomization/<name>.yaml."""
+    """File in sim/ of how the parameters are spread; '' for randomization/<name>.yaml. To be
+    read from `ranges`."""
     fixed_base: bool = False
     """Whether the base is bolted to the world."""
     rest: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
@@ -174,14 +190,38 @@ class Robot:
     world_frame: str = 'odom'
 
     def __post_init__(self) -> None:
-        """Reject unknown signals and non-positive masses at import, not in flight."""
-        for name in [s.signal for s in self.sensors] + [n for t in self.topics for n in t.signals]:
+        """Reject what contradicts itself at import, not in flight."""
+        supplied = [name for topic in self.topics for name in topic.signals]
+        for name in [*(sensor.signal for sensor in self.sensors), *supplied]:
             self.signal(name)
+        for name in supplied:
+            if supplied.count(name) > 1:
+                raise SpecError(
+                    f'Robot {self.name!r}: more than one topic supplies the signal {name!r}. '
+                    'Leave it to one of them.'
+                )
+        self._check_sizes()
+        for level in self.setpoints.values():
+            strange = [name for name in level.fields if name not in self.joint_names]
+            if strange and level.follows_joints:
+                raise UnknownNameError(f'joint of {self.name}', strange[0], self.joint_names)
         for name, parameter in self.parameters.items():
             if parameter.positive and min(parameter.nominal) <= 0.0:
                 raise SpecError(
                     f'Robot {self.name!r}: parameter {name!r} must be positive, '
                     f'got {parameter.nominal}.'
+                )
+
+    def _check_sizes(self) -> None:
+        """Reject rows that have not as many numbers as there are joints, or signals components."""
+        joints = len(self.joint_names)
+        rows = [(name, getattr(self.limits, name), joints) for name in JOINT_LIMITS]
+        rows = [row for row in rows if row[1]]
+        rows += [(name, row, self.signal(name).size) for name, row in self.rest.items()]
+        for name, row, wanted in rows:
+            if len(row) != wanted:
+                raise SpecError(
+                    f'Robot {self.name!r}: {name!r} needs {wanted} numbers, got {len(row)}.'
                 )
 
     def setpoint(self, level: str) -> Setpoint:
@@ -206,7 +246,10 @@ class Robot:
         if found.frame not in sizes:
             return found
         if not sizes[found.frame]:
-            raise SpecError(f'Robot {self.name!r} has no {found.frame} for the signal {name!r}.')
+            raise SpecError(
+                f'Robot {self.name!r} has no {found.frame} for the signal {name!r}. Add one, or '
+                'remove the signal.'
+            )
         return replace(found, shape=(sizes[found.frame],))
 
     def sensor(self, name: str) -> Sensor | None:
@@ -214,21 +257,32 @@ class Robot:
         return next((s for s in self.sensors if s.signal == name), None)
 
     @property
+    def ranges(self) -> str:
+        """File in sim/ of how the parameters are spread, or its absolute path."""
+        return self.randomization or f'randomization/{self.name}.yaml'
+
+    @property
     def has_goal(self) -> bool:
         """Whether something is asked of the robot over ROS."""
-        return any(name.startswith('goal_') for topic in self.topics for name in topic.signals)
+        return any(topic.requested for topic in self.topics)
 
     @property
     def goal(self) -> Topic:
         """Topic that says what is asked of the robot. Raises SpecError if there is none."""
         for topic in self.topics:
-            if any(name.startswith('goal_') for name in topic.signals):
+            if topic.requested:
                 return topic
-        raise SpecError(f'Robot {self.name!r} has no topic for a goal.')
+        raise SpecError(
+            f'Robot {self.name!r} has no topic for a goal. Add one, with a rate of 0: it is '
+            'published on demand.'
+        )
 
     def topic(self, name: str) -> Topic:
         """Topic that supplies a signal. Raises SpecError if none does."""
         for topic in self.topics:
             if name in topic.signals:
                 return topic
-        raise SpecError(f'Robot {self.name!r} has no topic that supplies the signal {name!r}.')
+        raise SpecError(
+            f'Robot {self.name!r} has no topic that supplies the signal {name!r}. Add one, or '
+            'remove the signal from the task.'
+        )

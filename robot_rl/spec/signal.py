@@ -43,6 +43,11 @@ class Signal:
             )
 
     @property
+    def is_quaternion(self) -> bool:
+        """Whether it is a rotation: q and -q are the same, and its length is one."""
+        return '_quat_' in self.name
+
+    @property
     def size(self) -> int:
         """Number of scalars."""
         return math.prod(self.shape)

@@ -36,7 +36,8 @@ class Stage:
         sizes = {len(self.setpoint), len(self.spread) or len(low)}
         if sizes != {len(low)}:
             raise SpecError(
-                f'{where}, stage {self.name!r}: every row needs {len(low)} components.'
+                f'{where}, stage {self.name!r}: every row needs {len(low)} components, got '
+                f'{len(self.setpoint)} and a spread of {len(self.spread)}.'
             )
         for value, least, most in zip(self.setpoint, low, high, strict=True):
             if not math.isnan(value) and not least <= value <= most:
@@ -49,7 +50,10 @@ class Stage:
                 f'positive, got {self.stiffness} and {self.duration_s} s.'
             )
         if self.ramp and math.isinf(self.duration_s):
-            raise SpecError(f'{where}, stage {self.name!r}: a ramp needs an end.')
+            raise SpecError(
+                f'{where}, stage {self.name!r}: a ramp needs an end, got a duration of '
+                f'{self.duration_s} s.'
+            )
 
 
 @dataclass(frozen=True)
@@ -73,3 +77,12 @@ class Stuck:
     """[s] for so long."""
     action: tuple[Stage, ...]
     """What then is done, before the policy goes on."""
+
+    def __post_init__(self) -> None:
+        """Refuse an action without an end."""
+        lasts = sum(stage.duration_s for stage in self.action)
+        if not 0.0 < lasts < math.inf:
+            raise SpecError(
+                f'What a robot does when its {self.field!r} is stuck must end, got a duration of '
+                f'{lasts} s.'
+            )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot, Setpoint
@@ -53,6 +53,22 @@ class Termination:
     function: Callable[[Step], Tensor]
 
 
+class Commands(Protocol):
+    """A source of commands: pure functions, whoever calls them keeps the state."""
+
+    def draw(self, num: int, generator: Any, device: Any, /) -> dict[str, Tensor]:
+        """State at the start of `num` episodes, each (num, size), drawn from a torch generator."""
+        ...
+
+    def step(self, state: Signals, /) -> dict[str, Tensor]:
+        """What changes in `state` by one control period."""
+        ...
+
+    def signals(self, state: Signals, /) -> dict[str, Tensor]:
+        """Signals that tell the policy what is asked [SI], each (num, size)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Task:
     """A task on a robot. See tasks/hover.py for how one reads."""
@@ -74,8 +90,8 @@ class Task:
     """(action, signals, memory) -> setpoint in SI units, within the setpoint's limits."""
     remember: Callable[[Tensor, Signals, Tensor], Tensor]
     """(memory, signals, action) -> next memory."""
-    commands: Any
-    """A source of commands, see mdp/commands.py."""
+    commands: Commands
+    """What is asked of the policy, see mdp/commands.py."""
     initial_state: Callable[..., dict[str, Tensor]]
     """(commands and randomized parameters, num, generator, device) -> true signals to start an
     episode from."""
@@ -102,6 +118,8 @@ class Task:
     mirror image comes from, and its sign. Empty where left and right differ."""
     training: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of the learner that differ from its defaults."""
+    curriculum: str = 'none'
+    """What chooses the parameters that its randomization leaves to one, see curricula/."""
     world: Callable[[Mapping[str, Any]], World] | None = None
     """(true signals of one environment and what it drew at its reset, (size,) each) -> what stands
     around the robot, for pictures."""
@@ -109,10 +127,13 @@ class Task:
     def __post_init__(self) -> None:
         """Check the declaration against the robot's."""
         self.robot.setpoint(self.level)
+        if not self.rewards:
+            raise SpecError(f"Task {self.name!r} has no reward. Add a term to 'rewards'.")
         for name in self.signal_names:
             if self.robot.signal(name).privileged:
                 raise SpecError(
-                    f'Task {self.name!r}: {name!r} is privileged, a robot cannot measure it.'
+                    f'Task {self.name!r}: {name!r} is privileged, a robot cannot measure it. '
+                    'Leave it to the critic: remove it from signal_names.'
                 )
             self.robot.topic(name)
 

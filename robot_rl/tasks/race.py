@@ -3,7 +3,8 @@
 The policy knows neither the track nor where on it the car is. Every STRIDE-th of the lidar's beams
 goes into its observation; the simulation traces just those (kernels/corridor.py). FastRLAP's
 recovery (Stachowicz et al. 2023) is the robot's: its declaration says when it is stuck and how it
-backs off. Here some episodes start at rest and askew, so that the policy also learns to reverse.
+backs off, here (envs/unstick.py) as in the deployed controller; its checkpoints are in
+mdp/circuit.py. Some episodes start at rest and askew, so that the policy also learns to reverse.
 """
 
 from __future__ import annotations
@@ -165,7 +166,10 @@ def circuit(robot: Robot, bank: Tracks, *, in_turn: bool = False, blind: bool = 
     Raises SpecError for a robot without lidar.
     """
     if robot.lidar is None:
-        raise SpecError(f'Robot {robot.name!r} has no lidar to race with.')
+        raise SpecError(
+            f'Robot {robot.name!r} has no lidar to race with. Choose one that has, such as '
+            'racecar.'
+        )
     friction = REFERENCE_FRICTION * robot.parameters['friction'].nominal[0]
     return Circuit(
         bank,

@@ -17,6 +17,7 @@ import math
 import torch
 
 from robot_rl.mdp import observations, rewards
+from robot_rl.mdp.actions import within
 from robot_rl.mdp.commands import PoseGoal
 from robot_rl.mdp.kinematics import Kinematics, pose_error
 from robot_rl.mdp.memory import History, Memory
@@ -86,8 +87,7 @@ class Reach:
         low, high = self.low.to(device), self.high.to(device)
         joints, step = self.joints(signals), CONTROL_DT * SPEED * self.fastest.to(device)
         target = self.held(signals, memory) + step * self.speed_asked(action, memory)
-        target = torch.minimum(torch.maximum(target, joints - LEASH), joints + LEASH)
-        return torch.minimum(torch.maximum(target, low), high)
+        return within(within(target, joints - LEASH, joints + LEASH), low, high)
 
     def remember(
         self, memory: torch.Tensor, signals: Signals, action: torch.Tensor
@@ -261,7 +261,7 @@ def task(robot: Robot) -> Task:
             Termination('out_of_limits', reach.out_of_limits),
         ),
         error=reach.error,
-        error_unit='1',
+        error_unit='of the tolerance',
         success_error=1.0,
         control_dt=CONTROL_DT,
         episode_length_s=4.0,

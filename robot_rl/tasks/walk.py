@@ -46,7 +46,7 @@ SIGNALS = (
     'goal_ang_vel_b',
 )
 TRAINING = {
-    'iterations': 2000,
+    'iterations': 1200,
     'learning_rate': 1e-3,
     'final_learning_rate': 2e-4,
     'num_envs': 384,
@@ -59,6 +59,7 @@ TRAINING = {
     'reward_scale': 0.05,
     'episode_length_s': 10.0,
     'interval_scale': 0.5,
+    'interval_spread': 1.5,
 }
 MEMORY = Memory(
     {
@@ -287,7 +288,7 @@ def reward_terms(robot: Robot, trot: Trot) -> tuple[Reward, ...]:
         return STEP_HEIGHT * swing(MEMORY(step.memory, 'clock'))
 
     return (
-        Reward('alive', rewards.alive, 0.5),
+        Reward('alive', rewards.alive, 2.0),
         Reward('track_lin_vel', gait.track_lin_vel_exp(0.35), 3.0),
         Reward('track_ang_vel', gait.track_ang_vel_exp(0.5), 1.5),
         Reward('bounce', gait.bounce_l2, -1.5),
@@ -348,4 +349,5 @@ def task(robot: Robot) -> Task:
         terrain=field,
         mirror=mirror(),
         training=TRAINING,
+        curriculum='alp_gmm',
     )

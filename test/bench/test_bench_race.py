@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -63,6 +66,47 @@ def test_laps_are_counted_as_begun_and_finished():
     assert laps.begun == 2 + 2 + 1 + 2
     assert laps.clean.estimate == pytest.approx(5 / 7)
     assert not laps.safe
+
+
+class _Scripted:
+    """An environment of one car that is where `places` say [m], on a lap of 10 m."""
+
+    device, num_envs = torch.device('cpu'), 1
+    engine = SimpleNamespace(randomize=lambda *_: None)
+
+    def __init__(self, places):
+        self.task = SimpleNamespace(control_dt=0.02, max_episode_steps=len(places) - 1)
+        self._places = iter(places % 10.0)
+
+    def reset(self, seed):
+        return {'actor': next(self._places)}
+
+    def step(self, *_):
+        signals = {'track_position': torch.tensor([[next(self._places)]])}
+        over = torch.zeros(1, dtype=torch.bool)
+        return SimpleNamespace(
+            observation={}, terminated=over, step=SimpleNamespace(signals=signals)
+        )
+
+
+@pytest.mark.parametrize(
+    ('places', 'finished'),
+    [
+        (np.linspace(0.0, 20.1, 300), 2),
+        (np.linspace(0.0, 19.9, 300), 1),
+        (2.0 * np.sin(np.linspace(0.0, 60.0, 900)), 0),
+        (np.linspace(0.0, -25.0, 300), 0),
+        (np.concatenate((np.linspace(0.0, -5.0, 100), np.linspace(-5.0, 9.9, 300))), 0),
+        (np.concatenate((np.linspace(0.0, 7.0, 99), np.linspace(7.0, 2.0, 99),
+                         np.linspace(2.0, 10.1, 99))), 1),
+    ],
+    ids=['two laps', 'almost', 'to and fro', 'the wrong way', 'back first', 'back in between'],
+)  # fmt: skip
+def test_no_lap_is_counted_that_was_not_driven(places, finished, monkeypatch):
+    monkeypatch.setattr(race, 'frictions', lambda _num: torch.zeros(1, 1))
+    env: Any = _Scripted(places)
+    laps = race.drive(env, np.array([10.0]), lambda *_: (torch.zeros(1, 2), None), 0)
+    assert laps.finished.tolist() == [finished]
 
 
 def test_the_ratio_resamples_tracks():

@@ -60,12 +60,16 @@ def test_a_failed_step_leaves_what_was_written(
     assert '<h2>Learning</h2>' in page
     assert '<h2>Flights</h2>' not in page
     assert json.loads((config.out / 'evaluation.json').read_text())['episodes'] == 64
+    assert json.loads((config.out / module.MARKER).read_text())['iterations'] == 8
+    module._clear(config.out)  # the next demo may take its place
+    assert not config.out.exists()
 
 
-def test_demo_does_not_replace_what_is_no_demo(tmp_path: Path) -> None:
+@pytest.mark.parametrize('name', ['thesis.tex', 'config.json', 'report.html'])
+def test_demo_does_not_replace_what_is_no_demo(tmp_path: Path, name: str) -> None:
     config = _small(tmp_path)
     config.out.mkdir(parents=True)
-    (config.out / 'thesis.tex').write_text('three years')
+    (config.out / name).write_text('three years')
     with pytest.raises(RunFolderError, match='is no demo'):
         demo(config)
-    assert [path.name for path in config.out.iterdir()] == ['thesis.tex']
+    assert [path.name for path in config.out.iterdir()] == [name]

@@ -16,6 +16,7 @@ from robot_rl.envs.engines import make_env
 from robot_rl.envs.functions import observation_size
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.errors import PolicyFileError, RunFolderError, SpecError
+from robot_rl.learn.config import TrainConfig
 from robot_rl.spec import registry
 
 
@@ -88,3 +89,21 @@ def test_what_is_no_policy_is_named(path: str, error: type[Exception], tmp_path:
 def test_an_evaluation_needs_episodes(policy_file: Path) -> None:
     with pytest.raises(SpecError, match='at least one episode'):
         evaluation.evaluate(policy_file, episodes=0)
+
+
+def test_a_run_is_scored_on_the_ranges_it_trained_with(tmp_path: Path) -> None:
+    pytest.importorskip('rsl_rl')
+    from robot_rl.learn.train import train
+
+    ranges = tmp_path / 'heavy.yaml'
+    entry = '{operation: set, range: [0.03, 0.031], source: test}'
+    ranges.write_text(f'robot: crazyflie\nparameters: {{mass: {entry}}}')
+    config = TrainConfig(
+        iterations=1, num_envs=8, validation_episodes=4, test_episodes=4, quiet=True, name='heavy',
+        randomization=str(ranges),
+    )  # fmt: skip
+    run = train(config, tmp_path)
+    ranges.unlink()
+    done = evaluation.evaluate(run, 'analytic', episodes=4)
+    assert list(done.episodes.parameters) == ['mass']
+    assert 0.03 <= float(done.episodes.parameters['mass'].min()) < 0.031

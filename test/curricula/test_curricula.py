@@ -48,13 +48,13 @@ def _trained(curriculum, episodes=8_000):
 
 
 def test_alp_gmm_finds_the_tasks_that_can_be_learned_sooner_than_chance():
-    chance = [_trained(Uniform(2, seed)) for seed in range(3)]
-    chosen = [_trained(AlpGmm(2, seed)) for seed in range(3)]
+    chance = [_trained(Uniform(np.zeros(2), seed)) for seed in range(3)]
+    chosen = [_trained(AlpGmm(np.zeros(2), seed)) for seed in range(3)]
     assert min(chosen) > max(chance) + 0.25, (chance, chosen)
 
 
 def test_alp_gmm_draws_where_returns_change_and_a_fifth_anywhere():
-    curriculum, rng = AlpGmm(1, seed=0), np.random.default_rng(1)
+    curriculum, rng = AlpGmm(np.zeros(1), seed=0), np.random.default_rng(1)
     for period in range(8):
         tasks = rng.random((PERIOD, 1))
         changing = np.where(tasks[:, 0] > 0.7, 0.1 * period, 0.0)
@@ -65,7 +65,7 @@ def test_alp_gmm_draws_where_returns_change_and_a_fifth_anywhere():
 
 
 def test_progress_is_measured_from_the_nearest_task_before():
-    curriculum = AlpGmm(1)
+    curriculum = AlpGmm(np.zeros(1))
     first = np.linspace(0.0, 1.0, PERIOD)[:, None]
     curriculum.update(first[:-1], first[:-1, 0])
     seen = []

@@ -11,7 +11,6 @@ import pytest
 from robot_rl.deploy.controller import Controller
 from robot_rl.robots import crazyflie
 from robot_rl.spec.contract import SCHEMA, Contract
-from robot_rl.spec.signal import signal
 
 DT = 0.01
 LATENCY = 0.001  # [s] of each message; keeps ages off the boundaries of rounding
@@ -59,21 +58,21 @@ class StubPolicy:
 class Flight:
     """A controller, its policy and the clock."""
 
-    def __init__(self, robot=None):
-        self.robot = robot or crazyflie.robot()
-        setpoint = self.robot.setpoint('motors')
+    def __init__(self, robot=None, names=NAMES, dt=DT):
+        self.robot, self.dt = robot or crazyflie.robot(), dt
+        setpoint = next(iter(self.robot.setpoints.values()))
         self.contract = Contract(
             schema=SCHEMA,
             task='hover-crazyflie',
-            robot='crazyflie',
-            level='motors',
-            signals=tuple(signal(name) for name in NAMES),
+            robot=self.robot.name,
+            level=setpoint.name,
+            signals=tuple(self.robot.signal(name) for name in names),
             joint_names=self.robot.joint_names,
             setpoint_fields=setpoint.fields,
             setpoint_units=setpoint.units,
             setpoint_low=setpoint.low,
             setpoint_high=setpoint.high,
-            control_dt=DT,
+            control_dt=dt,
             memory_size=3,
             versions={},
             training={},
@@ -99,11 +98,11 @@ class Flight:
             if name not in skip:
                 self.controller.feed(name, value, self.now - LATENCY if stamp is None else stamp)
 
-    def fly(self, ticks=1, skip=(), dt=DT, **values):
+    def fly(self, ticks=1, skip=(), dt=None, **values):
         """Advance `ticks` periods with fresh messages, except `skip`; stop early never."""
         command = self.controller.command
         for _ in range(ticks):
-            self.now += dt
+            self.now += dt or self.dt
             self.feed(skip=skip, **values)
             command = self.controller.tick(self.now)
             self.controller.measure()
@@ -137,7 +136,7 @@ def grounded():
 
 @pytest.fixture
 def new_flight():
-    """(robot) -> a controller that nothing was asked of yet."""
+    """(robot, names of signals, period) -> a controller that nothing was asked of yet."""
     return Flight
 
 

@@ -97,14 +97,6 @@ def test_slew_limits_the_change_in_both_directions(make_flight):
     np.testing.assert_allclose(flight.fly().setpoint[:3], (neutral + 20.0, 2000.0, neutral - 20.0))
 
 
-def test_slew_starts_from_the_setpoint_the_robot_follows(make_flight):
-    flight = make_flight(setpoint={'slew': (1000.0,) * 4})
-    flight.controller.deactivate(flight.now)
-    flight.fly(200)
-    assert flight.controller.activate(flight.now, start=(0.0,) * 4)
-    np.testing.assert_allclose(flight.fly().setpoint, 10.0)
-
-
 def test_activation_needs_every_signal(grounded):
     flight = grounded
     assert not flight.controller.activate(flight.now)

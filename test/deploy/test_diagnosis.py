@@ -251,7 +251,7 @@ class Fleet:
         pytest.importorskip('yaml')
         pytest.importorskip('numba')
         from robot_rl.engines.analytic import AnalyticEngine
-        from robot_rl.envs.engines import load_randomization
+        from robot_rl.envs.ranges import load_randomization
         from robot_rl.mdp.randomization import ParameterSampler
         from robot_rl.sensors.measure import Measurement
 
@@ -276,7 +276,7 @@ class Fleet:
         self.sensed = self.sensors.fresh(self.engine.signals())
 
     def measure(self):
-        measured, changed = self.sensors.sample(self.engine.signals(), self.sensed)
+        measured, changed = self.sensors.sample(self.engine.signals(), self.sensed, {})
         self.sensed |= changed
         return {name: measured[name].numpy().astype(float) for name in NAMES}
 

@@ -146,7 +146,7 @@ def test_the_window_holds_the_last_rows_in_order():
 
 
 def test_old_or_broken_inputs_are_not_kept_for_a_diagnosis(flight):
-    window = flight.controller._window
+    window = flight.controller._evidence.window
     assert len(window.flight().time) == 10
     flight.fly(base_pos_w=(math.nan, 0.0, 1.0))
     flight.fly(3)
@@ -161,7 +161,7 @@ def test_old_or_broken_inputs_are_not_kept_for_a_diagnosis(flight):
 def test_a_message_seen_twice_counts_once(flight):
     flight.fly(3, skip=('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b'))
     assert flight.mode == 'active'
-    assert len(flight.controller._window.flight().time) == 10
+    assert len(flight.controller._evidence.window.flight().time) == 10
 
 
 def test_pushes_allocate_nothing_that_stays(drift):

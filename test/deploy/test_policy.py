@@ -12,7 +12,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from robot_rl.deploy.policy import Policy
+from robot_rl.deploy.policy import Policy, contract_of
 from robot_rl.errors import MissingPackageError, PolicyFileError
 from robot_rl.spec import policy_file as file_format
 
@@ -192,6 +192,11 @@ def test_bad_file_is_refused_by_name(forge: Callable, fault: str):
         Policy.load(path)
     assert named in str(error.value)
     assert str(path) in str(error.value)
+
+
+def test_a_foreign_file_has_no_contract_to_be_asked_for(forge: Callable):
+    with pytest.raises(PolicyFileError, match='not a policy of robot_rl'):
+        contract_of(forge(_without_metadata))
 
 
 def test_unchanged_forgery_loads(forge: Callable):

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from robot_rl.deploy.record import Channel, Recording, read, recover
+from robot_rl.deploy.record import Channel, Recording, read
 from robot_rl.errors import RunFolderError
 
 pytest.importorskip('mcap')
@@ -57,14 +57,13 @@ def message_count(path):
 
 
 @pytest.mark.parametrize('lost', [1, 9, 50, 1000, 15_000, 30_000])
-def test_a_recording_that_breaks_off_reads_up_to_there_and_can_be_recovered(tmp_path, lost):
+def test_a_recording_that_breaks_off_reads_up_to_there(tmp_path, lost):
     path = tmp_path / 'flight.mcap'
     write(path)
     os.truncate(path, path.stat().st_size - lost)
     found = list(read(path))
     assert len(found) >= 100 * (3 - -(-lost // 20_000) - (lost > 1000))
     assert [m.log_time for m in found] == [i * 10_000_000 for i in range(len(found))]
-    assert message_count(recover(path)) == len(found)
 
 
 def test_a_message_waits_no_longer_than_the_flush(tmp_path):

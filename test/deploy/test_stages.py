@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from robot_rl.deploy.modes import Mode
-from robot_rl.deploy.stages import FINAL_STAGE_S, Stages
+from robot_rl.deploy.stages import FINAL_STAGE_S, Stages, landing_s
 from robot_rl.errors import SpecError
 from robot_rl.robots import crazyflie
+from robot_rl.spec import registry
 from robot_rl.spec.robot import Limits
 from robot_rl.spec.stage import HOLD, Stage, Stuck
 
 LOW, HIGH = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
+DT = 0.01  # [s] of the flights
 
 
 def run(stages, dt=0.1, num=10, sent=(0.5, -0.5)):
@@ -53,6 +55,14 @@ def test_a_late_tick_skips_no_goal():
         HIGH,
     )
     assert np.allclose(run(stages, dt=5.0, num=2)[1], (1.0, -0.5))
+
+
+def test_landing_takes_as_long_as_stopping_and_the_safe_action_after_it():
+    go2, drone = registry.robot('go2'), registry.robot('crazyflie')
+    assert landing_s(go2.setpoint('positions')) == 0.5 + 2.0 + FINAL_STAGE_S + FINAL_STAGE_S
+    assert landing_s(drone.setpoint('motors')) == 1.0 + FINAL_STAGE_S
+    slow = replace(go2.setpoint('positions'), stop=(Stage('sit', (HOLD,) * 12, 30.0),))
+    assert landing_s(slow) == 30.0 + FINAL_STAGE_S
 
 
 def test_a_random_change_is_drawn_once_a_stage_and_stays_within_the_limits():
@@ -174,6 +184,32 @@ def test_a_stuck_robot_frees_itself_and_the_policy_goes_on(walker):
     assert flight.fly(12).mode is Mode.ACTIVE
 
 
+def test_a_stuck_racing_car_backs_off_for_a_second_with_random_steering(new_flight):
+    robot = registry.robot('racecar')
+    flight = new_flight(robot, ('scan', 'base_lin_vel_b', 'base_ang_vel_b'), 0.02)
+    sizes = {name: robot.signal(name).size for topic in robot.topics for name in topic.signals}
+    flight.level = {name: robot.rest.get(name, (3.0,) * size) for name, size in sizes.items()}
+    flight.policy.answer[:] = (2.0, 0.1)
+    flight.activate()
+    angles = []
+    for _ in range(3):
+        assert flight.fly(60, base_lin_vel_b=(2.0, 0.0, 0.0)).mode is Mode.ACTIVE, 'it drives'
+        assert flight.fly(48).mode is Mode.ACTIVE, 'it stands, but not for a second yet'
+        assert flight.fly(4).mode is Mode.UNSTICK
+        assert 'stuck: speed asked for 1.0 s, base_lin_vel_b[0] below 0.1' in flight.reason
+        speed, angle = flight.controller.command.setpoint
+        for _ in range(44):
+            assert flight.fly().setpoint.tolist() == [speed, angle]
+        assert speed == -1.0
+        angles.append(angle)
+        command = flight.fly(6)
+        assert command.mode is Mode.ACTIVE
+        assert command.setpoint == pytest.approx((2.0, 0.1)), 'the policy drives again'
+        assert flight.policy.memory[0] <= 4.0, 'and starts anew'
+    assert len(set(angles)) == 3
+    assert max(map(abs, angles)) <= 0.4
+
+
 @pytest.mark.parametrize(
     ('limits', 'words'),
     [({'joint_speed': (5.0,) * 4}, 'joint_vel'), ({'joint_effort': (5.0,) * 4}, 'joint_effort')],
@@ -196,3 +232,78 @@ def test_a_joint_that_is_too_fast_is_a_fault(new_flight):
     command = flight.fly(joint_vel=(0.0, -5.1, 0.0, 0.0))
     assert command.mode is Mode.FAULT
     assert 'joint_vel (topic odom) of m2_joint is -5.10 rad/s, limit 5' in command.reason
+
+
+@pytest.fixture
+def walking(new_flight):
+    """A Go2 as it is declared that stands up, measured at rest."""
+    robot = registry.robot('go2')
+    names = [name for topic in robot.topics for name in topic.signals]
+    flight = new_flight(robot, names)
+    flight.level = {n: robot.rest.get(n, (0.0,) * robot.signal(n).size) for n in names}
+    flight.policy.answer[:] = robot.setpoint('positions').neutral
+    return flight.activate()
+
+
+def beyond(limits):
+    """The last joint of the first leg, a little over its limit, backwards."""
+    return tuple(-1.01 * limit if index == 2 else 0.0 for index, limit in enumerate(limits))
+
+
+LIMITS = registry.robot('go2').limits
+HALF = 0.5 * (LIMITS.tilt + 0.02)
+JOINTS = registry.robot('go2').topic('joint_pos')
+BROKEN = {
+    'tilt': ({'base_quat_w': (math.cos(HALF), math.sin(HALF), 0.0, 0.0)}, 'the tilt is'),
+    'joint speed': ({'joint_vel': beyond(LIMITS.joint_speed)}, 'of FL_calf_joint is -'),
+    'joint effort': ({'joint_effort': beyond(LIMITS.joint_effort)}, 'of FL_calf_joint is -'),
+    'stale joints': ({'skip': JOINTS.signals}, f'old, limit {JOINTS.max_age_s:g} s'),
+}
+"""Fault to what is fed, and words of the reason."""
+
+
+@pytest.mark.parametrize('name', list(BROKEN))
+@pytest.mark.parametrize('up', [True, False], ids=['walking', 'standing up'])
+def test_a_go2_that_breaks_a_limit_damps_its_joints(walking, name, up):
+    broken, words = BROKEN[name]
+    flight, stages = walking, walking.robot.setpoint('positions').start
+    rise = sum(stage.duration_s for stage in stages) if up else 0.5
+    sent = flight.fly(round(rise / DT) + 5).setpoint.copy()
+    assert flight.mode == ('active' if up else 'starting')
+    passes = name == 'stale joints'
+    command = flight.fly(round(JOINTS.max_age_s / DT) + 1 if passes else 1, **broken)
+    assert flight.mode == ('recovery' if passes and up else 'fault')
+    assert words in flight.reason
+    assert (command.publish, command.stiffness) == (True, 0.0)
+    if up:
+        assert np.array_equal(command.setpoint, sent), 'damping holds what was sent last'
+    command = flight.fly(round(flight.robot.limits.recovery_s / DT) + 1, **broken)
+    assert flight.mode == 'fault'
+    assert flight.controller.diagnostics()['stage'] == 'damp'
+    assert (command.publish, command.stiffness) == (True, 0.0)
+    flight.fly(100)
+    assert flight.mode == 'fault', 'latched'
+    assert flight.controller.command.stiffness == 0.0
+
+
+def test_a_go2_stands_still_when_nobody_says_how_fast_to_walk(walking):
+    request = walking.robot.topic('goal_lin_vel_b')
+    for name in request.signals:
+        del walking.level[name]
+    asked = walking.controller.inputs.sources['goal_lin_vel_b'].view
+    walking.fly(300)
+    assert walking.mode == 'active'
+    walking.fly(goal_lin_vel_b=(0.5, 0.0, 0.0))
+    walking.fly(round(request.max_age_s / DT) - 1)
+    assert asked.tolist() == [0.5, 0.0, 0.0]
+    walking.fly(2)
+    assert asked.tolist() == [0.0, 0.0, 0.0]
+    assert walking.mode == 'active'
+    walking.fly(goal_lin_vel_b=(0.2, 0.0, 0.0))
+    assert asked.tolist() == [0.2, 0.0, 0.0]
+
+
+def test_a_go2_stands_up_though_it_was_never_told_a_velocity(new_flight, walking):
+    fresh = new_flight(walking.robot, list(walking.level))
+    fresh.level = {n: v for n, v in walking.level.items() if not n.startswith('goal_')}
+    assert fresh.activate().mode == 'starting'

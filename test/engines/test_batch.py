@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 torch = pytest.importorskip('torch')
 
 from robot_rl.engines.engine import Engine, physics_step
+from robot_rl.envs.engines import engine_factory
 from robot_rl.errors import SpecError, UnknownNameError
+from robot_rl.spec.robot import Parameter
 
 LEVELS = ('motors', 'rates')
 
@@ -110,7 +114,6 @@ def test_it_is_an_engine(make_engine, engine_name, random_states):
     engine = make_engine(engine_name, 'motors', 2)
     engine.reset(torch.arange(2), random_states(2, 1))
     assert isinstance(engine, Engine)
-    assert engine.contacts().tolist() == [False, False]
     assert round(0.01 / engine.physics_dt) * engine.physics_dt == pytest.approx(0.01)
 
 
@@ -126,6 +129,29 @@ def test_a_parameter_it_cannot_simulate_is_refused(make_engine, engine_name, val
     engine = make_engine(engine_name, 'motors', 2)
     with pytest.raises(SpecError, match=words):
         engine.randomize(values, torch.arange(2))
+
+
+def test_a_parameter_that_only_other_engines_simulate_stays_nominal(robot, engine_name):
+    """The kernel of a quadrotor knows no load; MuJoCo and PyBullet do, but no bearings here."""
+    pytest.importorskip(engine_name if engine_name != 'analytic' else 'numba')
+    more = {
+        'payload': Parameter((0.0,), 'kg', 'test', positive=False),
+        'joint_friction': Parameter((1e-6,) * 4, 'N m', 'test'),
+    }
+    laden = replace(robot, parameters={**robot.parameters, **more})
+    engine = engine_factory(engine_name)(laden, 'motors', 2, 0.01)
+    assert set(engine.simulated) & set(more) == (
+        {'payload'} if engine_name != 'analytic' else set()
+    )
+    known = {n: torch.tensor([p.nominal] * 2) for n, p in robot.parameters.items()}
+    engine.randomize({n: v for n, v in known.items() if n in engine.simulated}, torch.arange(2))
+    if 'payload' not in engine.simulated:
+        return
+    engine.randomize({'payload': torch.tensor([[0.0], [0.027]])}, torch.arange(2))
+    for _ in range(20):
+        engine.step(torch.tensor([robot.setpoint('motors').neutral] * 2))
+    fell = engine.signals()['base_lin_vel_b'][:, 2].tolist()
+    assert fell == pytest.approx([0.0, -0.5 * 9.81 * 0.2], abs=0.02)
 
 
 def test_a_state_it_does_not_have_is_refused(make_engine, engine_name):

@@ -125,6 +125,15 @@ def move(engine, steps, effort=(0.05, -0.03)):
     return engine.signals()
 
 
+MOVES_ALIKE = {
+    'base_pos_w': 1e-3,
+    'base_quat_w': 2e-3,
+    'base_lin_vel_b': 5e-3,
+    'base_ang_vel_b': 2e-2,
+    'joint_pos': 1e-2,
+    'joint_vel': 5e-2,
+}
+"""Signal to how far two integrators may be apart after a quarter of a second."""
 CHANGES = {
     'nominal': {},
     'link_mass_scale': (1.3,),
@@ -149,14 +158,35 @@ def test_it_moves_as_in_mujoco(make, parameter):
             else:
                 engine.randomize({parameter: value}, torch.arange(1))
         ends.append(move(engine, 25))
-    for name, bound in {
-        'base_pos_w': 1e-3,
-        'base_quat_w': 2e-3,
-        'base_lin_vel_b': 5e-3,
-        'base_ang_vel_b': 2e-2,
-        'joint_pos': 1e-2,
-        'joint_vel': 5e-2,
-    }.items():
+    for name, bound in MOVES_ALIKE.items():
+        assert (ends[0][name] - ends[1][name]).abs().max() < bound, name
+
+
+CHANGED = ('mass', 'inertia', 'link_mass_scale', 'payload')
+
+
+@pytest.mark.parametrize('names', [CHANGED, CHANGED[::-1]])
+def test_what_is_told_of_masses_adds_up_in_any_order(make, names):
+    """Mass and inertia of the whole robot, every link's scale and a load; as in MuJoCo."""
+    from robot_rl.engines.mujoco import build_model
+    from robot_rl.engines.mujoco_fields import _of_others
+
+    plain = URDF.replace('ixy="0.002" ixz="-0.001"', 'ixy="0" ixz="0"')
+    robot = make(plain.replace('iyz="0.003"', 'iyz="0"').replace('rpy="0.3 -0.2 0.5"', ''))
+    model = build_model(robot, 0.001)
+    whole = _of_others(model, model.body('base_link').id) + (2.0, 0.02, 0.03, 0.025)
+    own = {'mass': tuple(whole[:1]), 'inertia': tuple(whole[1:])}
+    own = {name: Parameter(value, '1', 'test') for name, value in own.items()}
+    robot = dataclasses.replace(robot, parameters={**robot.parameters, **own})
+    rows = [1.3 * whole[:1], 1.2 * whole[1:], [0.8], [0.7]]
+    changes = {n: torch.tensor(np.array([row])) for n, row in zip(CHANGED, rows, strict=True)}
+    ends = []
+    for engine in (load('mujoco', robot), load('pybullet', robot)):
+        start(engine)
+        for name in names:
+            engine.randomize({name: changes[name]}, torch.arange(1))
+        ends.append(move(engine, 25))
+    for name, bound in MOVES_ALIKE.items():
         assert (ends[0][name] - ends[1][name]).abs().max() < bound, name
 
 

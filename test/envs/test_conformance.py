@@ -10,13 +10,13 @@ torch = pytest.importorskip('torch')
 
 from robot_rl.envs import conformance
 from robot_rl.envs.conformance import CHECKS, ConformanceError
-from robot_rl.envs.engines import engines_of
 from robot_rl.spec import registry
+from robot_rl.spec.engines import engines_of
 
 PAIRS = [
     (task_id, engine)
     for task_id in registry.task_ids()
-    for engine in engines_of(registry.task(task_id))
+    for engine in engines_of(registry.task(task_id).robot)
 ]
 
 

@@ -7,11 +7,12 @@ import pytest
 torch = pytest.importorskip('torch')
 pytest.importorskip('llvmlite')
 
-from robot_rl.envs.engines import engines_of, make_env
+from robot_rl.envs.engines import make_env
 from robot_rl.envs.fuse import Fused, compiled, fuse, read, write
 from robot_rl.errors import SpecError
 from robot_rl.sensors.measure import Measurement
 from robot_rl.spec import registry
+from robot_rl.spec.engines import engines_of
 
 GENERATOR = torch.Generator()
 
@@ -133,7 +134,7 @@ def test_an_unknown_operation_is_named():
 CLOSED_FORM = [
     task_id
     for task_id in registry.task_ids()
-    if 'analytic' in engines_of(task := registry.task(task_id)) and task.perceive is None
+    if 'analytic' in engines_of((task := registry.task(task_id)).robot) and task.perceive is None
 ]
 """Of these everything is fused; what a task perceives of a world is not."""
 

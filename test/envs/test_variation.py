@@ -13,14 +13,16 @@ pytest.importorskip('llvmlite')
 
 from robot_rl.curricula.curriculum import Uniform
 from robot_rl.engines.analytic import AnalyticEngine
-from robot_rl.envs.engines import engine_factory, engine_names, load_randomization, make_env
+from robot_rl.envs.engines import engine_factory, make_env
 from robot_rl.envs.fuse import Fused
+from robot_rl.envs.ranges import load_randomization
 from robot_rl.envs.variation import Variation
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
 from robot_rl.mdp.observations import rotate, rotation_matrix
 from robot_rl.sensors.messages import Messages
 from robot_rl.spec import registry
+from robot_rl.spec.engines import ENGINES
 from robot_rl.spec.randomization import spread
 
 HOVER = registry.task('hover-crazyflie')
@@ -108,7 +110,7 @@ def test_only_what_ended_is_drawn_anew():
     assert torch.equal(env.parameters['mass'], before['mass'])
 
 
-@pytest.mark.parametrize('name', engine_names())
+@pytest.mark.parametrize('name', ENGINES)
 def test_a_push_adds_to_the_velocity_and_to_nothing_else(name):
     engine = engine_factory(name)(ROBOT, 'motors', 3, 0.01)
     everyone, generator = torch.arange(3), torch.Generator().manual_seed(0)
@@ -150,24 +152,30 @@ def test_pushes_come_at_intervals_and_not_at_the_start():
     assert torch.equal(env.parameters['push_velocity_w'], torch.full((N, 2), 2.0))
 
 
-def test_training_may_ask_for_shorter_intervals_than_the_file(tmp_path):
+def test_training_may_push_more_often_and_harder_than_the_file(tmp_path):
     file = tmp_path / 'pushes.yaml'
     file.write_text(
         'robot: crazyflie\nparameters:\n  external_force_w: {operation: set, source: test, '
         'range: [-1e-4, 1e-4], mode: interval, interval_s: [0.2, 0.2]}\n'
+        '  mass: {operation: scale, source: test, range: [0.9, 1.1]}\n'
     )
 
-    def drawn(scale):
-        env = make_env(HOVER, 'analytic', 2, seed=0, randomization=str(file), interval_scale=scale)
+    def drawn(**harder):
+        env = make_env(HOVER, 'analytic', 2, seed=0, randomization=str(file), **harder)
         env.reset(seed=0)
         changes = 0
         for _ in range(40):
             before = env.parameters['external_force_w'].clone()
             env.step(torch.zeros(2, 4))
             changes += int((before != env.parameters['external_force_w']).any())
-        return changes
+        return changes, env.parameters['external_force_w'], env.parameters['mass']
 
-    assert (drawn(1.0), drawn(0.5)) == (1, 3)  # due at 20 and 40 periods; at 10, 20, 30 and 40
+    often, force, mass = drawn()
+    assert often == 1, 'due at 20 and 40 periods'
+    assert drawn(interval_scale=0.5)[0] == 3, 'due at 10, 20, 30 and 40'
+    _, harder_force, same_mass = drawn(interval_spread=3.0)
+    assert torch.allclose(harder_force, 3.0 * force)
+    assert torch.equal(same_mass, mass), 'only what comes at intervals'
 
 
 def _sent(env, *, override):
@@ -238,6 +246,33 @@ def test_a_lost_message_leaves_the_policy_with_the_last_one(fused):
     assert held_at_all / (steps * N) == pytest.approx(0.3, abs=0.03)
 
 
+@BOTH
+def test_a_slow_topic_is_seen_at_its_own_rate(fused):
+    """All its signals come together, and commands always."""
+    topics = [t if t.requested else replace(t, rate_hz=80.0) for t in ROBOT.topics]
+    task = replace(HOVER, robot=replace(ROBOT, topics=tuple(topics)))
+    env: Any = VectorEnv(task, AnalyticEngine, N, seed=0, fused=fused)
+    env.reset(seed=0)
+    assert not fused or isinstance(env._advance, Fused)
+    rows = []
+    for _ in range(50):
+        before = env.measured
+        env.step(torch.zeros(N, 4))
+        held = {name: (env.measured[name] == before[name]).all(1) for name in before}
+        for name in ROBOT.topics[0].signals:
+            assert torch.equal(held[name], held['base_pos_w']), name
+        rows.append(held['base_pos_w'])
+    held = torch.stack(rows)
+    assert held.float().mean() == pytest.approx(0.2, abs=0.01)
+    assert not (held[1:] & held[:-1]).any()
+    assert len(held.T.unique(dim=0)) == 5
+    exact: Any = VectorEnv(task, AnalyticEngine, 2, seed=0, fused=fused, noise=False)
+    exact.reset(seed=0)
+    for _ in range(5):
+        exact.step(torch.zeros(2, 4))
+        assert torch.equal(exact.measured['base_pos_w'], exact.engine.signals()['base_pos_w'])
+
+
 def test_fused_or_not_the_same_messages_are_lost(monkeypatch):
     monkeypatch.setattr(Messages, '_chance', lambda _self, num: torch.full((num, 1), 0.4))
     loss = _spread('message_loss', range=[0.0, 0.8])
@@ -262,7 +297,7 @@ class Recorded(Uniform):
     """A baseline that remembers what it was told."""
 
     def __init__(self, size):
-        super().__init__(size)
+        super().__init__(np.zeros(size))
         self.told = []
 
     def update(self, tasks, returns):
@@ -291,7 +326,7 @@ def test_a_curriculum_chooses_the_marked_parameters_and_hears_the_returns(fused)
     assert not fused or isinstance(env._draw, Fused)
     env.reset(seed=4)
     tasks = env._lessons._tasks
-    expected = Uniform(2, seed=4).sample(N)
+    expected = Uniform(np.zeros(2), seed=4).sample(N)
     assert np.array_equal(tasks, expected)
     lag = env.parameters['rotor_time_constant'][:, 0].numpy()
     assert lag == pytest.approx(0.05 + 0.15 * tasks[:, 0], rel=1e-4)

@@ -6,13 +6,16 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from robot_rl.envs.engines import engine_factory, load_randomization, make_env
+from robot_rl.envs.engines import engine_factory, make_env
 from robot_rl.envs.fuse import Fused
+from robot_rl.envs.ranges import load_randomization
 from robot_rl.envs.rollout import run_episodes
+from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec import registry
 
 HOVER = registry.task('hover-crazyflie')
+TOPICS = HOVER.robot.topics
 
 
 def _zeros(env, observation):
@@ -120,14 +123,14 @@ def test_unknown_engine_is_suggested():
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('robot: crazyflie\nparameters: {mas: {range: [1, 1], source: x}}', 'no such parameter'),
+        ('robot: crazyflie\nparameters: {mas: {range: [1, 1], source: x}}', 'Unknown parameter'),
         (
             'robot: crazyflie\nparameters: {mass: {range: [1.2, 1.0], source: x}}',
             'must not exceed',
         ),
         ('robot: crazyflie\nparameters: {mass: {range: [-1.0, 1.0], source: x}}', 'stay positive'),
         ('robot: crazyflie\nparameters: {mass: {range: [0.9, 1.1]}}', "needs 'source'"),
-        ('robot: crazyflie\nparameters: {mass: {rnge: [0.9, 1.1], source: x}}', 'unknown key'),
+        ('robot: crazyflie\nparameters: {mass: {rnge: [0.9, 1.1], source: x}}', 'Unknown key'),
         ('robot: crazyflie\nparameters: {mass: {range: [.nan, 1], source: x}}', 'finite'),
         (
             'robot: crazyflie\nparameters: {mass: {distribution: gaussian, std: 1, source: x}}',
@@ -140,13 +143,13 @@ def test_unknown_engine_is_suggested():
         ('robot: go2\nparameters: {}', "for robot 'go2'"),
         ('robot: crazyflie', 'expected the keys'),
         ('robot: [crazyflie\n', 'Cannot read'),
-        ('robot: crazyflie\nparameters: {}\nextra: 1', 'unknown key'),
+        ('robot: crazyflie\nparameters: {}\nextra: 1', 'Unknown key'),
     ],
 )
 def test_bad_randomization_is_refused(tmp_path, text, message):
     path = tmp_path / 'crazyflie.yaml'
     path.write_text(text)
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises((SpecError, UnknownNameError), match=message):
         load_randomization(HOVER.robot, path)
 
 
@@ -160,3 +163,31 @@ def test_a_robot_may_bring_its_own_randomization(tmp_path):
 def test_missing_randomization_is_refused(tmp_path):
     with pytest.raises(SpecError, match='Cannot read'):
         load_randomization(HOVER.robot, tmp_path / 'none.yaml')
+
+
+@pytest.mark.parametrize('fused', [False, True])
+@pytest.mark.parametrize('slow', [False, True])
+def test_a_robot_without_sensors_is_measured_exactly(fused, slow, caplog):
+    topics = tuple(replace(t, rate_hz=0.5 * t.rate_hz if slow else t.rate_hz) for t in TOPICS)
+    task = replace(HOVER, robot=replace(HOVER.robot, sensors=(), topics=topics))
+    env = VectorEnv(task, engine_factory('analytic'), 3, seed=0, fused=fused)
+    env.reset()
+    exact = []
+    for _ in range(4):
+        moved = env.step(torch.zeros(3, task.action_size))
+        true = moved.step.signals['base_pos_w']
+        exact.append(torch.equal(env.measured['base_pos_w'], true))
+    assert all(exact) == (not slow)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize('fused', [False, True])
+def test_a_task_may_end_by_time_alone(fused, caplog):
+    task = replace(HOVER, terminations=(), episode_length_s=4 * HOVER.control_dt)
+    env = VectorEnv(task, engine_factory('analytic'), 3, seed=0, fused=fused)
+    env.reset()
+    moved = [env.step(torch.ones(3, task.action_size)) for _ in range(4)]
+    assert not any(bool(each.terminated.any()) for each in moved)
+    assert moved[-1].terminated.dtype == torch.bool
+    assert bool(moved[-1].truncated.all())
+    assert not caplog.text

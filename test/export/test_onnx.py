@@ -20,7 +20,7 @@ from robot_rl.deploy.policy import Policy
 from robot_rl.engines.analytic import AnalyticEngine
 from robot_rl.envs.functions import observation_size
 from robot_rl.envs.vector import VectorEnv
-from robot_rl.errors import PolicyFileError
+from robot_rl.errors import PolicyFileError, RunFolderError
 from robot_rl.export import onnx as exporter
 from robot_rl.export.graph import PolicyGraph
 from robot_rl.export.states import States, collect, random_states
@@ -163,7 +163,7 @@ def test_a_full_disk_keeps_the_file_there_was(task, actor, traced, tmp_path, see
     path.write_bytes(b'the policy of yesterday')
     traced(lambda model: None)
     monkeypatch.setattr(os, 'fsync', full)
-    with pytest.raises(PolicyFileError, match='No space left'):
+    with pytest.raises(RunFolderError, match='No space left'):
         _export(task, actor, path, seen)
     assert path.read_bytes() == b'the policy of yesterday'
     assert list(tmp_path.iterdir()) == [path]
@@ -172,7 +172,7 @@ def test_a_full_disk_keeps_the_file_there_was(task, actor, traced, tmp_path, see
 def test_a_place_that_cannot_be_written_is_named(task, actor, traced, tmp_path, seen):
     traced(lambda model: None)
     (tmp_path / 'file').write_text('')
-    with pytest.raises(PolicyFileError, match=r'Could not write the policy file .*file/policy'):
+    with pytest.raises(RunFolderError, match=r'Cannot write .*file/policy'):
         _export(task, actor, tmp_path / 'file' / 'policy.onnx', seen)
 
 

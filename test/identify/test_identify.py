@@ -12,7 +12,7 @@ pytest.importorskip('rclpy')
 pytest.importorskip('mcap')
 
 from robot_rl.assets import asset
-from robot_rl.envs.engines import load_randomization
+from robot_rl.envs.ranges import load_randomization
 from robot_rl.errors import RecordingError, RunFolderError, SpecError, UnknownNameError
 from robot_rl.identify.identify import identify
 from robot_rl.identify.text import text

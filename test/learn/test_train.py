@@ -13,10 +13,13 @@ import pytest
 torch = pytest.importorskip('torch')
 pytest.importorskip('rsl_rl')
 
-from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
+from robot_rl.assets import asset
+from robot_rl.envs.engines import make_env
+from robot_rl.envs.rollout import actor_policy, run_episodes
+from robot_rl.errors import RunFolderError, UnknownNameError
 from robot_rl.learn import run_folder
-from robot_rl.learn.config import TrainConfig
-from robot_rl.learn.train import load_actor, ppo_config_of, train
+from robot_rl.learn.config import TEST_SEED, TrainConfig
+from robot_rl.learn.train import _as_begun, load_actor, ppo_config_of, summary, train
 from robot_rl.spec import registry
 
 TINY = TrainConfig(
@@ -52,6 +55,17 @@ def test_a_run_folder_holds_what_is_needed_to_repeat_it(tiny_run):
     assert evaluation['episodes'] == 8
     assert evaluation['steps'] == 4 * 16 * config['ppo']['num_steps']
     assert any(tiny_run.glob('events.*'))
+
+
+def test_the_score_is_of_episodes_that_chose_nothing(tiny_run):
+    task, actor, config = load_actor(tiny_run)
+    env = make_env(task, config['engine'], 8, seed=TEST_SEED)
+    with torch.inference_mode():
+        unseen = summary(run_episodes(env, actor_policy(actor), seed=TEST_SEED))
+    evaluation = json.loads((tiny_run / 'evaluation.json').read_text())
+    assert evaluation['reward'] == pytest.approx(unseen['reward'])
+    chosen = evaluation['chosen_on_validation']
+    assert chosen['reward'] != pytest.approx(unseen['reward'])
 
 
 def test_the_same_seed_trains_the_same_policy(tiny_run, tmp_path):
@@ -106,6 +120,36 @@ def test_nothing_to_resume_is_said(tmp_path):
         train(replace(TINY, resume=True), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ('asked', 'told'),
+    [
+        ({'task': 'track-crazyflie'}, "task 'hover-crazyflie', not 'track-crazyflie'"),
+        ({'engine': 'mujoco'}, 'resume it with --engine analytic'),
+        ({'seed': 3}, 'resume it with --seed 0'),
+        ({'randomization': 'sim/randomization/crazyflie-wide.yaml'}, 'begun with other ranges'),
+    ],
+)
+def test_a_run_is_resumed_as_it_was_begun(tiny_run, asked, told):
+    before = {path: path.stat().st_mtime_ns for path in tiny_run.rglob('*')}
+    with pytest.raises(RunFolderError, match=told):
+        train(replace(TINY, resume=True, **asked), tiny_run.parent)
+    assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob('*')} == before
+
+
+def test_a_resumed_run_keeps_its_ranges(tmp_path):
+    text = asset('sim', 'randomization/crazyflie.yaml').read_text()
+    ranges = tmp_path / 'own.yaml'
+    ranges.write_text(text)
+    run = train(replace(TINY, iterations=2, randomization=str(ranges)), tmp_path)
+    for again in ('', str(ranges)):
+        assert _as_begun(
+            replace(TINY, engine='analytic', randomization=again, resume=True), run
+        ).randomization == str(run / 'randomization.yaml')
+    ranges.write_text(f'{text}# narrower')
+    with pytest.raises(RunFolderError, match='other ranges'):
+        train(replace(TINY, randomization=str(ranges), resume=True), tmp_path)
+
+
 @pytest.mark.parametrize('seed', [-1, 500_000])
 def test_seeds_of_validation_and_test_are_not_for_training(tmp_path, seed):
     with pytest.raises(RunFolderError, match='Training seeds'):
@@ -138,7 +182,7 @@ def test_a_run_in_which_everything_crashed_is_told_in_valid_json(tiny_run):
 
 def test_a_hyperparameter_that_ppo_does_not_have_is_refused():
     task = replace(registry.task('hover-crazyflie'), training={'learning_rat': 1.0})
-    with pytest.raises(SpecError, match='learning_rat'):
+    with pytest.raises(UnknownNameError, match=r"'learning_rat'. Did you mean 'learning_rate'"):
         ppo_config_of(task, TINY)
 
 

@@ -143,6 +143,28 @@ def test_distributions(entry, check):
         assert result
 
 
+@pytest.mark.parametrize(
+    ('operation', 'mean', 'std'),
+    [('scale', 1.2, 0.1), ('add', 0.004, 0.003), ('set', 0.02, 0.003)],
+)
+def test_a_gaussian_has_its_mean_and_deviation(operation, mean, std):
+    entry = {'operation': operation, 'distribution': 'gaussian', 'mean': mean, 'std': std}
+    one = spread(ROBOT, 'rotor_x', {**entry, 'source': 'test'})
+    sampler = ParameterSampler(ROBOT, [one], torch.device('cpu'))
+    values = sampler(4000, torch.Generator().manual_seed(0))['rotor_x']
+    nominal = torch.tensor(ROBOT.parameters['rotor_x'].nominal)
+    factor = nominal if operation == 'scale' else torch.ones(4)
+    offset = nominal if operation == 'add' else torch.zeros(4)
+    deviation = (factor * std).abs()
+    # 4000 draws know a mean within std / 63 and std within 1.1 %: three times that.
+    assert ((values.mean(0) - factor * mean - offset).abs() < 0.05 * deviation).all()
+    assert ((values.std(0) / deviation - 1.0).abs() < 0.035).all()
+    # Two thirds within one deviation, all within five: no uniform has both.
+    within = ((values - values.mean(0)).abs() / deviation).flatten()
+    assert abs(float((within < 1.0).float().mean()) - 0.683) < 0.02
+    assert 3.0 < float(within.max()) < 5.5
+
+
 def test_shared_draws_move_all_components_together_and_spread_sets_them_apart():
     def sample(**entry):
         one = spread(ROBOT, 'thrust_coefficient', {'range': [0.9, 1.1], 'source': 'test', **entry})

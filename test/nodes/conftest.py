@@ -155,7 +155,9 @@ class Peer:
     """Plays a robot that does not move: sends all its topics at `rate_hz`, and remembers what
     comes back."""
 
-    def __init__(self, nodes: Nodes, rate_hz: float = 100.0, robot: str = 'crazyflie') -> None:
+    def __init__(
+        self, nodes: Nodes, rate_hz: float = 100.0, robot: str = 'crazyflie', message: str = ''
+    ) -> None:
         import rclpy
         from rclpy.signals import SignalHandlerOptions
 
@@ -178,7 +180,7 @@ class Peer:
         )
         self.node = rclpy.create_node('peer', context=self.context)
         self.robot = registry.robot(robot)
-        self.setpoint = available(next(iter(self.robot.setpoints.values())))
+        self.setpoint = available(next(iter(self.robot.setpoints.values())), message)
         self.signals = self._at_rest()
         self.topics: dict[str, tuple[Any, Any]] = {}
         """Topic to its publisher and the message as it was sent last."""
@@ -312,11 +314,12 @@ class Peer:
 
 @pytest.fixture
 def make_peer(nodes) -> Iterator[Callable[..., Peer]]:
-    """(rate_hz=100, robot='crazyflie') -> a robot that does not move."""
+    """(rate_hz=100, robot='crazyflie', message='') -> a robot that does not move, and hears
+    setpoints as its own message or another."""
     players: list[Peer] = []
 
-    def make(rate_hz: float = 100.0, robot: str = 'crazyflie') -> Peer:
-        players.append(Peer(nodes, rate_hz, robot))
+    def make(rate_hz: float = 100.0, robot: str = 'crazyflie', message: str = '') -> Peer:
+        players.append(Peer(nodes, rate_hz, robot, message))
         return players[-1]
 
     yield make

@@ -19,8 +19,8 @@ def test_killing_the_robots_driver_in_flight_leads_to_the_safe_action(
 ):
     peer = make_peer()  # only listens here
     peer.silent = {'odom', 'goal'}
-    sim = nodes.start('sim_node')
-    nodes.start('goal_node')
+    sim = nodes.start('sim_node', robot='crazyflie')
+    nodes.start('goal_node', robot='crazyflie')
     nodes.start('policy_node', policy=hover_policy, autostart=True)
     nodes.until(lambda: len(peer.setpoints) > 30)
     moment, stalled = time.time(), peer.stalled_s
@@ -41,9 +41,9 @@ def test_killing_the_robots_driver_in_flight_leads_to_the_safe_action(
 def test_simulated_time_runs_the_loop_as_fast_as_the_answers_come(nodes, make_peer, hover_policy):
     peer = make_peer()
     peer.silent = {'odom', 'goal'}
-    nodes.start('goal_node', use_sim_time=True)
+    nodes.start('goal_node', robot='crazyflie', use_sim_time=True)
     nodes.start('policy_node', policy=hover_policy, autostart=True, use_sim_time=True)
-    nodes.start('sim_node', speed=0.0)
+    nodes.start('sim_node', robot='crazyflie', speed=0.0)
     nodes.until(lambda: len(peer.setpoints) > 100)
     stamps = np.array([stamp for stamp, _ in peer.setpoints[50:100]])
     assert stamps[0] < 1000.0, 'stamps must be simulated time'
@@ -72,3 +72,49 @@ def test_fly_says_why_a_node_refused(hover_policy, tmp_path, ros):
         FlightError, match=r'policy_node ended with exit code 2.*overwritten|engine'
     ):
         fly(hover_policy, engine='warp_drive', duration_s=2.0, out=tmp_path)
+
+
+@pytest.fixture
+def joint_states():
+    """(peer) -> a function that returns the newest message on joint_states, or None."""
+    pytest.importorskip('mujoco')
+    from sensor_msgs.msg import JointState
+
+    from robot_rl.nodes.qos import profile, quality
+    from robot_rl.nodes.subscriptions import TakenByHand
+
+    def hear(peer):
+        qos = profile(quality('sensor'))
+        heard = TakenByHand().subscribe(peer.node, JointState, 'joint_states', qos)
+        return lambda: TakenByHand.newest(heard)
+
+    return hear
+
+
+def test_an_arm_follows_the_plain_array_of_a_forward_command_controller(
+    nodes, make_peer, joint_states
+):
+    from robot_rl.assets import asset
+
+    kind = 'std_msgs/msg/Float64MultiArray'
+    peer = make_peer(robot='panda', message=kind)  # sends the goal, and listens
+    peer.silent = {'joint_states'}
+    peer.signals['goal_pos_w'][:] = 0.45, 0.25, 0.35
+    peer.signals['goal_quat_w'][:] = 0.0, 1.0, 0.0, 0.0
+    newest, before = joint_states(peer), peer.robot.rest['joint_pos'][0]
+    shared = {'robot': 'panda', 'setpoint_message': kind}
+    nodes.start('sim_node', engine='mujoco', noise=False, **shared)
+    policy = asset('policies', 'reach-panda.onnx')
+    nodes.start('policy_node', policy=policy, autostart=True, **shared)
+    nodes.until(lambda: (state := newest()) and abs(state.position[0] - before) > 0.2)
+    assert peer.setpoints
+
+
+def test_a_viewer_is_told_joints_that_the_robot_does_not_measure(nodes, make_peer, joint_states):
+    peer = make_peer(robot='racecar')  # only listens here
+    peer.silent = set(peer.topics)
+    newest = joint_states(peer)
+    nodes.start('sim_node', robot='racecar', task='race-racecar', engine='mujoco', dt=0.005)
+    state = nodes.until(newest, 180.0)  # it makes a world of tracks first
+    assert tuple(state.name) == peer.robot.joint_names
+    assert len(state.position) == len(state.name)

@@ -6,9 +6,13 @@ import math
 import re
 import signal
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+
+from robot_rl.spec.robot import Topic
 
 pytestmark = pytest.mark.ros
 
@@ -137,6 +141,24 @@ def test_refuses_a_sensor_that_is_too_slow(nodes, make_peer, hover_policy, text)
     assert 'Traceback' not in text(process)
 
 
+@pytest.mark.parametrize(
+    ('declared', 'comes', 'fine'),
+    [(40.0, 40.0, True), (40.0, 38.0, True), (40.0, 20.0, False), (200.0, 50.0, True),
+     (50.0, 40.0, False), (200.0, 40.0, False), (40.0, 0.0, False)],
+)  # fmt: skip
+def test_a_topic_may_be_as_slow_as_its_robot_declares(declared, comes, fine):
+    """With a policy of 50 Hz: training had a slower topic at its own rate."""
+    from robot_rl.nodes.policy_inputs import PolicyInputs
+
+    topic = Topic('scan', 'sensor_msgs/msg/LaserScan', ('scan',), declared, 0.2)
+    inputs: Any = PolicyInputs.__new__(PolicyInputs)
+    stamps = [100.0 + index / comes for index in range(20)] if comes else []
+    inputs._inputs = [SimpleNamespace(route=SimpleNamespace(topic=topic, name='s'), stamps=stamps)]
+    needed = min(declared, 50.0)
+    wanted = [] if fine else [f's comes at {comes:.1f} Hz, the policy needs {needed:g} Hz']
+    assert inputs.slow(0.02) == wanted
+
+
 def test_refuses_to_fly_without_a_goal(nodes, peer, hover_policy, text):
     peer.silent = {'goal'}
     process = nodes.start('policy_node', policy=hover_policy, autostart=True, patience_s=0.5)
@@ -185,6 +207,29 @@ def test_emergency_stop_latches_until_reset(nodes, peer, flying):
     assert peer.messages[-1].startswith('fault')
     assert peer.call(Trigger, '/policy_node/reset').success
     nodes.until(lambda: peer.messages[-1].startswith('ready'))
+
+
+def test_a_node_that_starts_by_itself_lets_a_person_release_the_emergency_stop(
+    nodes, peer, hover_policy, text
+):
+    from std_msgs.msg import Bool
+    from std_srvs.srv import Trigger
+
+    publisher = peer.node.create_publisher(Bool, 'estop', 1)
+    peer.silent = {'goal'}
+    process = nodes.start('policy_node', policy=hover_policy, autostart=True)
+    nodes.until(lambda: publisher.get_subscription_count() > 0)
+
+    def pressed():
+        publisher.publish(Bool(data=True))
+        return peer.said('fault: emergency stop')
+
+    nodes.until(pressed)
+    peer.silent = set()
+    nodes.until(lambda: 'Not activated: a fault is latched' in text(process))
+    publisher.publish(Bool(data=False))
+    nodes.until(lambda: peer.call(Trigger, '/policy_node/reset').success)
+    nodes.until(lambda: peer.messages[-1] == 'active')
 
 
 def test_takeover_needs_a_human_and_starts_from_the_last_setpoint(nodes, peer, flying):

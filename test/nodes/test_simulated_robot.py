@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip('torch')
 pytest.importorskip('numba')
 
-from robot_rl.envs import engines
-from robot_rl.nodes.simulated_robot import SimulatedRobot
+from robot_rl.envs import ranges
+from robot_rl.errors import SpecError
+from robot_rl.nodes.simulated_robot import SimulatedRobot, samples_between
 from robot_rl.spec import registry
 from robot_rl.spec.randomization import spread
 
 ROBOT = registry.robot('crazyflie')
+HOVER = registry.task('hover-crazyflie')
 MOTORS = ROBOT.setpoint('motors')
 START = {'base_pos_w': (0.0, 0.0, 1.0), 'base_quat_w': (1.0, 0.0, 0.0, 0.0)}
 
 
-def _robot(monkeypatch, name, **entry):
+def _robot(monkeypatch, name, task=None, **entry):
     entry = {'operation': 'set', 'source': 'test', **entry}
-    monkeypatch.setattr(engines, 'load_randomization', lambda _: (spread(ROBOT, name, entry),))
+    monkeypatch.setattr(ranges, 'load_randomization', lambda _: (spread(ROBOT, name, entry),))
     options = {'dt': 0.002, 'sensor_dt': 0.01, 'seed': 0, 'noise': False, 'randomize': True}
-    robot = SimulatedRobot(ROBOT, 'motors', 'analytic', **options)
+    robot = SimulatedRobot(ROBOT, 'motors', 'analytic', task=task, **options)
     robot.reset({**START, 'rotor_speed': MOTORS.neutral})
     return robot
 
@@ -54,3 +58,48 @@ def test_gusts_come_and_go(monkeypatch):
         forces.append(tuple(robot.truth()['external_force_w']))
     assert len(set(forces)) == 3
     assert robot.lost() == set()
+
+
+def test_what_is_drawn_reaches_the_start_that_its_task_chooses(monkeypatch):
+    given = {}
+
+    def initial_state(asked, num, generator, device):
+        given.update(asked)
+        return HOVER.initial_state(asked, num, generator, device)
+
+    task = replace(HOVER, initial_state=initial_state, perceive=lambda _signals, _drawn: {})
+    _robot(monkeypatch, 'mass', task=task, range=[0.05, 0.05])
+    assert given['mass'].item() == pytest.approx(0.05)
+    assert 'goal_pos_w' in given
+
+
+def test_a_reset_gives_the_drives_their_stiffness_back(monkeypatch):
+    pytest.importorskip('mujoco')
+    go2, given = registry.robot('go2'), []
+    options = {'dt': 0.005, 'sensor_dt': 0.005, 'seed': 0, 'noise': False, 'randomize': False}
+    robot = SimulatedRobot(go2, 'positions', 'mujoco', **options)
+    monkeypatch.setattr(robot._engine, 'randomize', lambda values, _ids: given.append(values))
+    robot.reset(go2.rest)
+    assert not given
+    robot.step(np.array(go2.setpoint('positions').neutral), 0.0, stiffness=0.0)
+    robot.reset(go2.rest)
+    assert [values['joint_stiffness'].max().item() for values in given] == [0.0, 40.0]
+
+
+def test_a_robot_that_measures_a_world_needs_a_task():
+    racecar = registry.robot('racecar')
+    options = {'dt': 0.005, 'sensor_dt': 0.02, 'seed': 0, 'noise': True, 'randomize': False}
+    robot = SimulatedRobot(racecar, 'drive', 'analytic', **options)
+    with pytest.raises(SpecError, match="A racecar measures 'scan', which needs the world of a"):
+        robot.reset(racecar.rest)
+
+
+def test_topics_of_several_rates_share_one_sensor_period():
+    assert samples_between(ROBOT, 0.002) == (pytest.approx(0.01), {'odom': 1})
+    odom, goal = ROBOT.topics
+    slow = replace(odom, name='scan', signals=('scan',), rate_hz=40.0)
+    topics = (replace(odom, rate_hz=50.0), slow, goal)
+    robot = replace(registry.robot('racecar'), topics=topics)
+    assert samples_between(robot, 0.005) == (pytest.approx(0.005), {'odom': 4, 'scan': 5})
+    with pytest.raises(SpecError, match=r"period of the topic 'scan', 0\.025 s, must be a whole"):
+        samples_between(robot, 0.002)

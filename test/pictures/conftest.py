@@ -76,7 +76,7 @@ def make_episode(limbed: Path) -> Callable:
     from robot_rl.spec.world import World
 
     hover = registry.task('hover-crazyflie')
-    robot = dataclasses.replace(hover.robot, urdf=str(limbed), joint_names=JOINTS)
+    robot = dataclasses.replace(hover.robot, urdf=str(limbed), joint_names=JOINTS, rest={})
     task = dataclasses.replace(hover, robot=robot)
 
     def make(steps: int = 50, world: World | None = None, **signals: np.ndarray) -> Episode:

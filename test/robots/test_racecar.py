@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from robot_rl.assets import asset
 from robot_rl.robots import racecar
 from robot_rl.spec import registry
 
@@ -96,6 +98,21 @@ def test_the_lidar_looks_270_degrees_around(robot):
     lidar = robot.lidar
     last = lidar.angle_min + (lidar.beams - 1) * lidar.angle_increment
     assert last == pytest.approx(-lidar.angle_min) == math.radians(135.0)
+
+
+def test_the_urdf_has_the_lidar_where_its_beams_start(robot):
+    """And a frame of that name, in which scans are published."""
+    joint = ElementTree.parse(asset('urdf', robot.urdf)).find("joint[@name='laser_joint']")
+    found = {part.tag: dict(part.attrib) for part in joint or ()}
+    assert found['child'] == {'link': 'laser'}
+    assert found['parent'] == {'link': robot.base_frame}
+    assert tuple(map(float, found['origin']['xyz'].split())) == robot.lidar.position
+    assert joint is not None and joint.get('type') == 'fixed'
+
+
+def test_no_topic_is_too_old_before_a_few_of_its_messages_are_missing(robot):
+    for topic in robot.topics:
+        assert topic.max_age_s * topic.rate_hz >= 5.0, topic.name
 
 
 def test_every_parameter_says_where_it_comes_from(robot):

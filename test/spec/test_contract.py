@@ -9,7 +9,7 @@ import pytest
 
 from robot_rl.errors import ContractError, PolicyFileError, SpecError
 from robot_rl.spec import registry
-from robot_rl.spec.contract import Contract, contract_of, differences, require_fit
+from robot_rl.spec.contract import SLOW, Contract, contract_of, differences, require_fit
 from robot_rl.spec.contract_json import STATISTICS as STATISTICS_ROWS
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
@@ -123,6 +123,25 @@ def test_each_difference_is_named(contract: Contract, robot: Robot, mutation: st
     with pytest.raises(ContractError) as error:
         require_fit(change(contract), robot)
     assert sentence in str(error.value)
+
+
+def test_a_topic_may_be_as_slow_as_in_training_and_no_slower(robot: Robot, task: Task):
+    def made(rate: float) -> Robot:
+        topics = [t if t.requested else replace(t, rate_hz=rate) for t in robot.topics]
+        return replace(robot, topics=tuple(topics))
+
+    none = {'versions': {}, 'training': {}, 'evaluation': {}, 'statistics': {}}
+    trained = contract_of(replace(task, robot=made(80.0)), **none)
+    assert trained.training == {SLOW: {'odom': 80.0}}
+    for rate in (80.0, 100.0):
+        assert differences(Contract.from_json(trained.to_json()), made(rate)) == []
+    (found,) = differences(trained, made(75.0))
+    assert "needs 80 Hz but topic 'odom' arrives at 75 Hz" in found
+    (found,) = differences(contract_of(task, **none), made(80.0))
+    assert "needs 100 Hz but topic 'odom' arrives at 80 Hz" in found
+    for broken in ('x', {'odom': 'x'}, {'odom': 0.0}, {'odom': None}):
+        worse = replace(trained, training={SLOW: broken})
+        assert "needs 100 Hz but topic 'odom'" in differences(worse, made(80.0))[0]
 
 
 def test_a_signal_without_a_topic_is_named(contract: Contract, robot: Robot):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from robot_rl.errors import SpecError
+from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec import registry
 from robot_rl.spec.randomization import EFFECTS, parameter_of, spread
 
@@ -34,8 +34,6 @@ def test_effects_are_there_for_every_robot_and_nominally_do_nothing():
 @pytest.mark.parametrize(
     ('name', 'entry', 'message'),
     [
-        ('action_dellay', {}, "no such parameter. Did you mean 'action_delay'"),
-        ('mass', {'moode': 'reset'}, "unknown key 'moode'. Did you mean 'mode'"),
         ('mass', {'mode': 'rest'}, "'mode': got 'rest', expected one of reset, startup, interval"),
         ('mass', {'distribution': 'log_uniform'}, 'expected one of uniform, log-uniform'),
         ('mass', {'operation': 'times'}, 'expected one of scale, add, set'),
@@ -52,6 +50,9 @@ def test_effects_are_there_for_every_robot_and_nominally_do_nothing():
         ('action_delay', {'operation': 'set', 'range': [-0.01, 0.02]}, 'must stay within'),
         ('message_loss', {'operation': 'set', 'range': [0.0, 1.5]}, 'reaches from 0 to 1.5'),
         ('push_velocity_w', {'operation': 'set'}, "got 'reset', expected one of interval"),
+        ('rotor_x', {'distribution': 'log-uniform'}, "log-uniform 'scale' needs nominal values"),
+        ('inertia', {'operation': 'add', 'range': [-2e-5, 0.0]}, 'reaches -'),
+        ('mass', {'range': [-1.0, 1.0]}, 'must stay positive, but the range reaches -0.027'),
     ],
 )
 def test_a_mistake_is_named_with_what_was_expected(name, entry, message):
@@ -74,3 +75,36 @@ def test_a_gaussian_has_no_range_and_cannot_keep_within_bounds():
         spread(ROBOT, 'message_loss', gaussian)
     with pytest.raises(SpecError, match='needs'):
         spread(ROBOT, 'external_force_w', {**gaussian, 'std': None})
+
+
+@pytest.mark.parametrize(
+    ('name', 'entry', 'message'),
+    [
+        ('action_dellay', {}, "'action_dellay'. Did you mean 'action_delay'"),
+        ('mass', {'moode': 'reset'}, "key of 'mass' in .* 'moode'. Did you mean 'mode'"),
+    ],
+)
+def test_a_misspelt_name_is_refused_with_a_suggestion(name, entry, message):
+    with pytest.raises(UnknownNameError, match=message):
+        _spread(name, **entry)
+
+
+@pytest.mark.parametrize('operation', ['scale', 'add', 'set'])
+def test_components_may_lie_on_both_sides_of_zero(operation):
+    """Rotors stand before and behind the middle: what scales them reaches down and up."""
+    arms = _spread('rotor_x', operation=operation)
+    assert (arms.a, arms.b) == (0.9, 1.1)
+
+
+@pytest.mark.parametrize(
+    ('entry', 'edges'),
+    [
+        ({'operation': 'set', 'range': [1.0, 3.0]}, (0.0, 4.0)),
+        ({'operation': 'set', 'range': [1.0, 4.0], 'distribution': 'log-uniform'}, (0.5, 8.0)),
+        ({'operation': 'add', 'mean': 0.1, 'std': 0.2, 'distribution': 'gaussian'}, (0.1, 0.4)),
+    ],
+)
+def test_a_spread_is_widened_about_its_middle(entry, edges):
+    name = 'payload' if entry['operation'] == 'add' else 'friction'
+    wide = spread(registry.robot('go2'), name, {'source': 'test', **entry}).widened(2.0)
+    assert (wide.a, wide.b) == pytest.approx(edges)

@@ -8,6 +8,7 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('numba')
 
 from robot_rl.envs.engines import make_env
+from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
 from robot_rl.mdp.circuit import Circuit
 from robot_rl.mdp.tracks import tracks
@@ -31,6 +32,11 @@ def _stride(robot, stride: int) -> Circuit:
     return Circuit(BANK, robot.lidar, stride, race.outline(), race.grip(robot, 0.6))
 
 
+def _circuit(env: VectorEnv) -> Circuit:
+    assert isinstance(env.task.commands, Circuit)
+    return env.task.commands
+
+
 def test_the_policy_sees_the_same_whether_all_beams_are_traced_or_only_its_own(robot):
     rows = []
     for stride in (1, race.STRIDE):
@@ -50,7 +56,7 @@ def test_every_start_is_clear_of_walls_and_some_need_reverse(robot):
     env = _env(robot, num=600)
     env.reset(seed=2)
     signals = env.engine.signals()
-    seen = env.task.commands.perceive(signals, env.drawn)
+    seen = _circuit(env).perceive(signals, env.drawn)
     assert (seen['track_clearance'] > 0.0).all()
     still = signals['base_lin_vel_b'][:, 0] == 0.0
     askew = seen['track_heading'][:, 0].abs() > 0.5
@@ -74,7 +80,7 @@ def test_driving_into_a_wall_ends_the_episode_and_costs(robot):
 def test_a_car_that_reverses_gets_away_from_the_wall_before_it(robot):
     env = _env(robot, num=64, noise=False, randomize=False)
     env.reset(seed=5)
-    before = env.task.commands.perceive(env.engine.signals(), env.drawn)
+    before = _circuit(env).perceive(env.engine.signals(), env.drawn)
     facing = (before['track_heading'][:, 0].abs() > 0.7) & (before['track_clearance'][:, 0] < 0.5)
     assert facing.any()
     back = torch.tensor([[-0.75, 0.0]]).repeat(64, 1)
@@ -88,7 +94,7 @@ def test_tracks_in_turn_start_at_rest_on_the_centre_line(robot):
     env = _env(robot, race.circuit(robot, BANK, in_turn=True), num=8)
     env.reset(seed=0)
     assert env.drawn['track_id'][:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    seen = env.task.commands.perceive(env.engine.signals(), env.drawn)
+    seen = _circuit(env).perceive(env.engine.signals(), env.drawn)
     assert seen['track_offset'].abs().max() < 1e-4
     assert seen['track_speed'].abs().max() == 0.0
 
@@ -97,7 +103,7 @@ def test_the_walls_of_its_own_track_stand_around_a_car(robot):
     env = _env(robot, num=8)
     env.reset(seed=0)
     drawn = {name: value[3].numpy() for name, value in env.drawn.items()}
-    world = env.task.commands.world(drawn)
+    world = _circuit(env).world(drawn)
     track = int(env.drawn['track_id'][3, 0])
     assert [line.points.shape for line in world.lines] == [(193, 3)] * 2
     assert (world.lines[0].points[:-1, :2] == BANK.walls[0][track]).all()

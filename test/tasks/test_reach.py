@@ -13,6 +13,7 @@ from robot_rl.envs.engines import make_env
 from robot_rl.envs.functions import Functions, observation_size
 from robot_rl.envs.fuse import Fused
 from robot_rl.export.graph import PolicyGraph
+from robot_rl.mdp.commands import PoseGoal
 from robot_rl.mdp.kinematics import Kinematics
 from robot_rl.mdp.observations import quat_product
 from robot_rl.spec import registry
@@ -76,7 +77,7 @@ def test_the_error_is_one_at_a_centimetre_or_at_five_degrees():
     assert error_of(angle=math.radians(5.0)) == pytest.approx(1.0, rel=1e-4)
     assert error_of(way=0.005, angle=math.radians(2.0)) == pytest.approx(0.5, rel=1e-3)
     assert error_of(way=0.002, angle=math.radians(10.0)) == pytest.approx(2.0, rel=0.01)
-    assert TASK.success_error == 1.0 and TASK.error_unit == '1'
+    assert TASK.success_error == 1.0 and TASK.error_unit == 'of the tolerance'
 
 
 def test_a_detour_is_measured_from_joints_that_have_the_goal():
@@ -97,6 +98,7 @@ def test_goals_and_starts_lie_in_front_and_touch_nothing():
         start = TASK.initial_state({}, num=2000, generator=generator, device=CPU)
         engine.reset(torch.arange(2000), start)
         assert not engine.signals()['contact'].any()
+    assert isinstance(TASK.commands, PoseGoal)
     _, place, _ = TASK.commands.joints(50_000, generator, CPU)
     low, high = place.min(0).values, place.max(0).values
     assert low[0] >= reach.LOW[0] and low[2] >= reach.LOW[1]

@@ -1,22 +1,25 @@
-"""Messages of robots with joints, wheels and lidars, there and back."""
+"""Setpoints of robots with joints, wheels and legs, there and back."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 import math
 import struct
+import sys
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from robot_rl.errors import MessageError, SpecError
-from robot_rl.nodes.messages import message_type, set_stamp, stamp_of
-from robot_rl.nodes.setpoints import CODECS, available, codec
+from robot_rl.errors import ContractError, MessageError, SpecError
+from robot_rl.nodes.messages import message_type
+from robot_rl.nodes.policy_output import Output
+from robot_rl.nodes.setpoints import CODECS, available, codec, stiffened
+from robot_rl.nodes.setpoints_joint import gains
 from robot_rl.nodes.setpoints_unitree import MOTORS
-from robot_rl.nodes.signals import DECODERS, ENCODERS
+from robot_rl.spec import registry
 from robot_rl.spec.drive import JointDrive, positions
-from robot_rl.spec.lidar import Lidar
 from robot_rl.spec.robot import Parameter, Robot, Setpoint
 from robot_rl.spec.stage import HOLD, Stage
 
@@ -24,7 +27,6 @@ pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('ros')]
 
 JOINTS = ('hip', 'knee', 'ankle')
 JOINT_STATE = 'sensor_msgs/msg/JointState'
-SCAN = 'sensor_msgs/msg/LaserScan'
 
 
 def setpoint(fields=JOINTS, units=('rad',) * 3, message=JOINT_STATE, **changed):
@@ -62,120 +64,9 @@ def robot(**changed):
             'setpoints': {'level': setpoint()},
             'sensors': (),
             'topics': (),
-            'lidar': Lidar(8, -1.75, 0.5, 0.1, 10.0, (0.0, 0.0, 0.0), 'test'),
             **changed,
         }
     )
-
-
-def joint_signals():
-    return {
-        'joint_pos': np.array([0.1, 0.2, 0.3]),
-        'joint_vel': np.array([1.1, 1.2, 1.3]),
-        'joint_effort': np.array([2.1, 2.2, 2.3]),
-    }
-
-
-def test_joint_states_go_by_name_whatever_their_order():
-    message, out = message_type(JOINT_STATE)(), {k: np.zeros(3) for k in joint_signals()}
-    ENCODERS[JOINT_STATE](message, robot(), joint_signals())
-    DECODERS[JOINT_STATE].decode(message, robot(), out)
-    assert all(np.array_equal(out[k], v) for k, v in joint_signals().items())
-    message.name = ['tail', 'ankle', 'hip', 'knee']
-    message.position = [9.0, 0.3, 0.1, 0.2]
-    message.velocity, message.effort = [], []
-    DECODERS[JOINT_STATE].decode(message, robot(), out)
-    assert out['joint_pos'].tolist() == [0.1, 0.2, 0.3]
-    assert np.isnan(out['joint_vel']).all(), 'what is not measured must not look measured'
-
-
-@pytest.mark.parametrize(
-    ('names', 'values', 'words'),
-    [
-        (['hip', 'knee'], [0.0, 0.0], "lacks the joint 'ankle'"),
-        (['hip', 'knee', 'ankle', 'hip'], [0.0] * 4, "names the joint 'hip' more than once"),
-        (['hip', 'knee', 'ankle'], [0.0, 0.0], "3 names and 2 of 'position'"),
-    ],
-)
-def test_joint_states_that_do_not_fit_are_refused(names, values, words):
-    message = message_type(JOINT_STATE)(name=names, position=values)
-    with pytest.raises(MessageError, match=words):
-        DECODERS[JOINT_STATE].decode(message, robot(), {k: np.zeros(3) for k in joint_signals()})
-
-
-def scan(sent, **changed):
-    message = message_type(SCAN)()
-    ENCODERS[SCAN](message, robot(), {'scan': np.array(sent, float)})
-    for name, value in changed.items():
-        setattr(message, name, value)
-    return message
-
-
-def read_scan(message):
-    out = {'scan': np.zeros(8)}
-    DECODERS[SCAN].decode(message, robot(), out)
-    return out['scan'].tolist()
-
-
-def test_a_scan_is_finite_whatever_the_driver_writes():
-    inf, nan = math.inf, math.nan
-    assert read_scan(scan([1, 2, 3, 4, 5, 6, 7, 8])) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert read_scan(scan([1, inf, -inf, 4, 0.01, 60, 7, 8])) == pytest.approx(
-        [1, 10, 0.1, 4, 0.1, 10, 7, 8]
-    )
-    assert read_scan(scan([nan, 2, 0, nan, 5, 6, 7, 8])) == [8, 2, 2, 2, 5, 6, 7, 8]
-
-
-@pytest.mark.parametrize(
-    ('change', 'words'),
-    [
-        ({'ranges': [1.0] * 7}, 'has 7 beams from -100.3 to 71.6 deg, expected 8'),
-        ({'angle_min': 1.75, 'angle_increment': -0.5}, 'from 100.3 to -100.3 deg'),
-        ({'angle_min': 0.0}, 'from 0.0 to 200.5 deg'),
-        ({'ranges': [math.nan] * 5 + [1.0] * 3}, '62% of the beams'),
-    ],
-)
-def test_a_scan_of_another_lidar_is_refused(change, words):
-    with pytest.raises(MessageError, match=words):
-        read_scan(scan([1.0] * 8, **change))
-
-
-def test_a_scan_means_nothing_to_a_robot_without_a_lidar():
-    with pytest.raises(MessageError, match='declares no lidar'):
-        DECODERS[SCAN].decode(scan([1.0] * 8), robot(lidar=None), {'scan': np.zeros(8)})
-
-
-@pytest.mark.parametrize(
-    ('name', 'names'),
-    [
-        ('sensor_msgs/msg/Imu', ('base_quat_w', 'base_ang_vel_b')),
-        ('geometry_msgs/msg/Twist', ('goal_lin_vel_b', 'goal_ang_vel_b')),
-        ('geometry_msgs/msg/TwistStamped', ('goal_lin_vel_b', 'goal_ang_vel_b')),
-        ('geometry_msgs/msg/PoseStamped', ('goal_pos_w', 'goal_quat_w')),
-    ],
-)
-def test_poses_and_velocities_round_trip(name, names):
-    rng, message = np.random.default_rng(0), message_type(name)()
-    sent = {k: rng.normal(size=robot().signal(k).size) for k in names}
-    out = {k: np.zeros(robot().signal(k).size) for k in DECODERS[name].signals}
-    ENCODERS[name](message, robot(), sent)
-    DECODERS[name].decode(message, robot(), out)
-    assert all(np.array_equal(out[k], sent[k]) for k in names)
-    set_stamp(message, 3.5)
-    assert stamp_of(message) == (3.5 if hasattr(message, 'header') else 0.0)
-    if not hasattr(message, 'header'):
-        return
-    message.header.frame_id = 'map'
-    with pytest.raises(MessageError, match="is 'map', expected"):
-        DECODERS[name].decode(message, robot(), out)
-
-
-def test_an_imu_without_an_attitude_is_refused():
-    message = message_type('sensor_msgs/msg/Imu')()
-    message.header.frame_id = 'base_link'
-    message.orientation_covariance[0] = -1.0
-    with pytest.raises(MessageError, match='gives no orientation'):
-        DECODERS['sensor_msgs/msg/Imu'].decode(message, robot(), {})
 
 
 def there_and_back(level, message, values, stiffness=1.0, machine=None):
@@ -228,7 +119,7 @@ CAR = {'fields': ('speed', 'steering_angle'), 'units': ('m/s', 'rad')}
 
 def ackermann():
     return SimpleNamespace(
-        header=SimpleNamespace(frame_id=''),
+        header=message_type('std_msgs/msg/Header')(),
         drive=SimpleNamespace(speed=0.0, steering_angle=0.0),
     )
 
@@ -243,29 +134,32 @@ def test_a_car_is_sent_speed_and_steering_angle():
         CODECS[level.message].prepare(ackermann(), robot(), setpoint())
 
 
-def test_without_its_package_a_car_is_sent_a_twist_with_the_yaw_rate():
-    level = setpoint(
-        **CAR,
-        message='ackermann_msgs/msg/AckermannDriveStamped',
-        fallback='geometry_msgs/msg/TwistStamped',
-    )
+TWISTS = ('geometry_msgs/msg/TwistStamped', 'geometry_msgs/msg/Twist')
+
+
+@pytest.mark.parametrize('kind', TWISTS)
+def test_without_its_package_a_car_is_sent_a_twist_with_the_yaw_rate(kind):
+    level = setpoint(**CAR, message='ackermann_msgs/msg/AckermannDriveStamped', fallback=kind)
     chosen = available(level)
-    assert chosen.message == 'geometry_msgs/msg/TwistStamped'
+    assert chosen.message == kind
+    assert available(level, JOINT_STATE).message == JOINT_STATE
     message = message_type(chosen.message)()
     _, out = there_and_back(chosen, message, (2.0, 0.3))
-    assert message.twist.angular.z == pytest.approx(2.0 * math.tan(0.3) / 0.33)
+    twist = getattr(message, 'twist', message)
+    assert twist.angular.z == pytest.approx(2.0 * math.tan(0.3) / 0.33)
     assert out.tolist() == pytest.approx([2.0, 0.3])
     _, out = there_and_back(chosen, message, (0.0, 0.3))
     assert out.tolist() == [0.0, 0.0], 'at rest a yaw rate says nothing about the steering'
 
 
-def test_a_twist_carries_a_velocity_of_the_tool():
+@pytest.mark.parametrize('kind', TWISTS)
+def test_a_twist_carries_a_velocity_of_the_tool(kind):
     fields = ('linear_x', 'linear_y', 'linear_z', 'angular_x', 'angular_y', 'angular_z')
-    kind = 'geometry_msgs/msg/TwistStamped'
     level = setpoint(fields=fields, units=('m/s',) * 3 + ('rad/s',) * 3, message=kind)
     message = message_type(kind)()
     _, out = there_and_back(level, message, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6))
-    assert (message.twist.linear.y, message.twist.angular.z) == (0.2, 0.6)
+    twist = getattr(message, 'twist', message)
+    assert (twist.linear.y, twist.angular.z) == (0.2, 0.6)
     assert out.tolist() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     with pytest.raises(SpecError, match="no place for 'hip'"):
         codec(kind).create(robot(), setpoint(message=kind))
@@ -313,7 +207,9 @@ def test_each_joint_of_a_go2_goes_to_its_motor_by_name():
     )
     numbers = {'joint_stiffness': (25.0,) * 12, 'joint_damping': (0.5,) * 12}
     machine = robot(
-        joint_names=names, parameters={k: Parameter(v, '1', 'test') for k, v in numbers.items()}
+        joint_names=names,
+        setpoints={'level': level},
+        parameters={k: Parameter(v, '1', 'test') for k, v in numbers.items()},
     )
     message = low_command()
     values = np.linspace(-1.0, 1.0, 12)
@@ -338,14 +234,76 @@ def packed(message):
     return data + struct.pack('<BxI', 7, 9)
 
 
-def test_a_transform_is_the_pose_of_the_base():
-    from robot_rl.nodes.transform import fill
+def test_a_go2_can_be_sent_positions_alone():
+    machine, kind = registry.robot('go2'), 'std_msgs/msg/Float64MultiArray'
+    declared = machine.setpoint('positions')
+    level = available(declared, kind, gains=False)
+    message = codec(kind).create(machine, level)
+    share, out = there_and_back(level, message, declared.neutral, stiffness=0.0, machine=machine)
+    assert list(message.data) == list(declared.neutral)
+    assert (share, out.tolist()) == (1.0, list(declared.neutral))
+    assert stiffened(level) == ['damp'], 'it cannot be said, so it must be told'
+    assert stiffened(available(declared, kind)) == []
+    with pytest.raises(SpecError, match='carries stiffness and damping'):
+        codec('unitree_go/msg/LowCmd').prepare(low_command(), machine, level)
 
-    message = message_type('geometry_msgs/msg/TransformStamped')()
-    pose = {'base_pos_w': np.array([1.0, 2.0, 3.0])}
-    pose['base_quat_w'] = np.array([0.1, 0.2, 0.3, 0.9])
-    fill(message, robot(), pose, 12.5)
-    assert (message.header.frame_id, message.child_frame_id) == ('odom', 'base_link')
-    assert (message.header.stamp.sec, message.header.stamp.nanosec) == (12, 500_000_000)
-    assert message.transform.translation.z == 3.0
-    assert (message.transform.rotation.w, message.transform.rotation.x) == (0.1, 0.2)
+
+def test_a_message_without_room_for_gains_is_refused_unless_they_are_left_out():
+    declared = registry.robot('go2').setpoint('positions')
+    with pytest.raises(ContractError, match=r'JointState does not: .* would hold'):
+        available(declared, JOINT_STATE)
+    level = available(declared, JOINT_STATE, gains=False)
+    assert (level.message, level.gains, stiffened(level)) == (JOINT_STATE, False, ['damp'])
+
+
+@pytest.mark.parametrize('carried', [False, True])
+def test_bytes_that_keep_one_stiffness_are_not_sent_where_it_is_carried(monkeypatch, carried):
+    monkeypatch.setitem(CODECS, JOINT_STATE, replace(CODECS[JOINT_STATE], gains=carried))
+    node: Any = SimpleNamespace(
+        context=SimpleNamespace(get_domain_id=lambda: 0),
+        create_publisher=lambda *_: SimpleNamespace(topic_name='/command'),
+    )
+    output = Output(node, robot(), setpoint(), '', '', cast(Any, None))
+    assert (output._bytes is None) == carried
+
+
+def test_gains_are_looked_up_once():
+    level = setpoint(gains=True)
+    assert gains(robot(), level)[0].tolist() == [20.0, 30.0, 40.0]
+    assert gains(robot(), level)[0] is gains(robot(), level)[0]
+
+
+@pytest.fixture
+def stand_ins(monkeypatch):
+    """Messages of packages that are not on PyPI."""
+    packages = {
+        'ackermann_msgs': {'AckermannDriveStamped': ackermann},
+        'unitree_go': {'LowCmd': low_command},
+    }
+    for package, messages in packages.items():
+        monkeypatch.setitem(sys.modules, f'{package}.msg', SimpleNamespace(**messages))
+
+
+def ways():
+    """(robot, level, message) of all that is registered."""
+    for name in registry.robot_names():
+        for level, declared in registry.robot(name).setpoints.items():
+            for kind in filter(None, (declared.message, declared.fallback)):
+                yield name, level, kind
+
+
+@pytest.mark.parametrize(('name', 'level', 'kind'), list(ways()))
+@pytest.mark.usefixtures('stand_ins')
+def test_every_robot_can_be_sent_its_setpoints(name, level, kind):
+    machine = registry.robot(name)
+    declared = replace(machine.setpoint(level), message=kind)
+    carrier, out = codec(kind), np.zeros(declared.size)
+    message = carrier.create(machine, declared)
+    low, high = np.array(declared.low), np.array(declared.high)
+    for share in np.linspace(0.6, 0.9, declared.size), np.full(declared.size, 0.7):
+        values = low + share * (high - low)
+        carrier.write(message, machine, declared, values, 0.5)
+        carrier.stamp(message, 12.5)
+        stiffness = carrier.read(message, machine, declared, out)
+        assert out == pytest.approx(values, rel=1e-6)
+        assert stiffness == (0.5 if declared.gains else 1.0)

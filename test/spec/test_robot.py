@@ -1,0 +1,68 @@
+"""What contradicts itself in a robot's declaration is refused when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from robot_rl.errors import RobotRLError, SpecError, UnknownNameError
+from robot_rl.spec import registry
+from robot_rl.spec.robot import Limits, Robot
+
+ROBOT = registry.robot('go2')
+LEVEL, SETPOINT = next(iter(ROBOT.setpoints.items()))
+FAULTS: dict[str, tuple[Callable[[], Robot], type[RobotRLError], str]] = {
+    'limits of speed': (
+        lambda: replace(ROBOT, limits=Limits(joint_speed=(9.0,) * 4)),
+        SpecError,
+        "'joint_speed' needs 12 numbers, got 4",
+    ),
+    'limits of effort': (
+        lambda: replace(ROBOT, limits=Limits(joint_effort=(9.0,) * 13)),
+        SpecError,
+        "'joint_effort' needs 12 numbers, got 13",
+    ),
+    'rest': (
+        lambda: replace(ROBOT, rest={**ROBOT.rest, 'base_pos_w': (0.0, 0.0)}),
+        SpecError,
+        "'base_pos_w' needs 3 numbers, got 2",
+    ),
+    'rest of nothing': (
+        lambda: replace(ROBOT, rest={'base_position_w': (0.0, 0.0, 0.0)}),
+        UnknownNameError,
+        "Did you mean 'base_pos_w'",
+    ),
+    'two topics': (
+        lambda: replace(ROBOT, topics=(*ROBOT.topics, replace(ROBOT.topics[0], name='again'))),
+        SpecError,
+        'more than one topic supplies the signal',
+    ),
+    'joints': (
+        lambda: replace(
+            ROBOT,
+            setpoints={LEVEL: replace(SETPOINT, fields=('FL_hip', *SETPOINT.fields[1:]))},
+        ),
+        UnknownNameError,
+        "Unknown joint of go2 'FL_hip'",
+    ),
+}
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_a_robot_that_contradicts_itself_is_refused(fault: str) -> None:
+    make, error, message = FAULTS[fault]
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_topic_without_a_rate_is_a_request() -> None:
+    asked = {topic.name: topic.signals for topic in ROBOT.topics if topic.requested}
+    assert asked == {ROBOT.goal.name: ('goal_lin_vel_b', 'goal_ang_vel_b')}
+    assert not replace(ROBOT, topics=ROBOT.topics[:1]).has_goal
+
+
+def test_ranges_are_where_the_robot_says() -> None:
+    assert ROBOT.ranges == 'randomization/go2.yaml'
+    assert replace(ROBOT, randomization='/elsewhere/own.yaml').ranges == '/elsewhere/own.yaml'
