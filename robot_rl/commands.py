@@ -400,6 +400,23 @@ class BenchLatency:
 
 
 @dataclass(frozen=True)
+class BenchStartup:
+    """How long everyday commands take from start to end, beside a Python that does nothing."""
+
+    policy: Positional[Policy]
+    """An .onnx file, or a policy that `robot_rl list` names."""
+    rounds: int = 7
+    """Turns of each command."""
+
+    def run(self) -> int:
+        """Measure and print."""
+        from robot_rl.bench import startup
+
+        print(startup.text(startup.startup(self.policy, self.rounds)))
+        return 0
+
+
+@dataclass(frozen=True)
 class BenchWalk:
     """Falls and velocity errors of a walking policy, on level and on rough ground."""
 
@@ -435,6 +452,7 @@ COMMANDS: dict[str, Any] = {
     'bench curricula': BenchCurricula,
     'bench race': BenchRace,
     'bench latency': BenchLatency,
+    'bench startup': BenchStartup,
     'bench walk': BenchWalk,
 }
 """Command to the dataclass of its options; a space separates a subcommand."""

@@ -66,30 +66,27 @@ def startup(policy: Path, rounds: int = 7) -> dict[str, list[float]]:
 
 
 def _seconds(name: str, each: Everyday) -> float:
-    environment = {**os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'OFF'}
     begun = time.perf_counter()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         (sys.executable, *each.args),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment,
-    )
-    assert process.stdout is not None
-    said: list[str] = []
-    for line in process.stdout:
-        said.append(line)
-        if each.until and each.until in line:
-            break
-    else:
+        env={**os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'OFF'},
+    ) as process:
+        assert process.stdout is not None
+        said: list[str] = []
+        for line in process.stdout:
+            said.append(line)
+            if each.until and each.until in line:
+                seconds = time.perf_counter() - begun
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=PATIENCE_S)
+                return seconds
         if process.wait(PATIENCE_S) or each.until:
             words = ''.join(said[-3:]).strip() or 'nothing'
             raise FlightError(f'{name!r} failed, it said: {words} Run it by hand to see more.')
-    seconds = time.perf_counter() - begun
-    if each.until:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE_S)
-    return seconds
+    return time.perf_counter() - begun
 
 
 def text(taken: Mapping[str, Sequence[float]]) -> str:
