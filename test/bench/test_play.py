@@ -84,6 +84,6 @@ def test_commands_write_pages_and_films(
     pictures.append(tmp_path / 'eval' / 'evaluation-analytic.mp4')
     assert all(path.stat().st_size > 1000 for path in pictures)
     assert main(evaluated) == 2
-    assert '--out FOLDER' in capsys.readouterr().err
+    assert '--out FOLDER' in ' '.join(capsys.readouterr().err.split())
     assert main(['play', str(policy_file), '--out', 'play.gif']) == 2
     assert "'.gif'" in capsys.readouterr().err

@@ -220,6 +220,7 @@ def hopper(make, tmp_path):
         plain,
         urdf=str(tmp_path / 'box.urdf'),
         joint_names=('leg',),
+        setpoints={'positions': replace(plain.setpoint('positions'), fields=('leg',))},
         fixed_base=False,
         touching=('foot',),
         rest={'base_pos_w': (0.0, 0.0, 0.36), 'base_quat_w': (1.0, 0.0, 0.0, 0.0)},
