@@ -132,7 +132,7 @@ MUTATIONS = (
         'nodes/messages.py',
         'source.w, source.x, source.y, source.z',
         'source.x, source.y, source.z, source.w',
-        'nodes/test_messages.py',
+        'nodes/test_messages.py nodes/test_signals.py',
         'the policy sees another attitude',
     ),
     Mutation(

@@ -168,7 +168,7 @@ def robot() -> Robot:
             ),
         ),
         topics=(
-            Topic('scan', 'sensor_msgs/msg/LaserScan', ('scan',), rate_hz=50.0, max_age_s=0.2),
+            Topic('scan', 'sensor_msgs/msg/LaserScan', ('scan',), rate_hz=40.0, max_age_s=0.2),
             Topic(
                 'odom',
                 'nav_msgs/msg/Odometry',

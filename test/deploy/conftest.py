@@ -10,7 +10,7 @@ import pytest
 
 from robot_rl.deploy.controller import Controller
 from robot_rl.robots import crazyflie
-from robot_rl.spec.contract import SCHEMA, Contract
+from robot_rl.spec.contract import SCHEMA, SLOW, Contract
 
 DT = 0.01
 LATENCY = 0.001  # [s] of each message; keeps ages off the boundaries of rounding
@@ -75,7 +75,7 @@ class Flight:
             control_dt=dt,
             memory_size=3,
             versions={},
-            training={},
+            training={SLOW: {t.name: t.rate_hz for t in self.robot.topics if t.slow(dt)}},
             evaluation={},
             statistics={},
         )
