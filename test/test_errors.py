@@ -33,6 +33,8 @@ RENEW = 'python test/test_errors.py'
 RELAYS = {
     ('deploy/policy.py', '{file.path}: {error}'): 'a PolicyFileError, of a contract',
     ('engines/pybullet_copies.py', '{robot.urdf}: {error}'): 'a SpecError, of a URDF',
+    ('pictures/body.py', '{path}: {error}'): 'a SpecError, of a URDF',
+    ('spec/chain.py', '{urdf}: {error}'): 'a SpecError, of a URDF',
     ('nodes/policy_node.py', '{controller.reason[:1].upper()}{controller.reason[1:]}.'): (
         'the reason of a controller'
     ),

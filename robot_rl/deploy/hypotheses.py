@@ -8,11 +8,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from robot_rl.spec.robot import Robot
-
-Array = NDArray[np.float64]
+from robot_rl.spec.rotation import Array, inverse, product
 
 MIN_SAMPLES = 15
 """Fewer control periods than this say nothing."""
@@ -91,34 +89,8 @@ def summed(time: Array, rate: Array, span: int) -> Array:
 
 def rotation_between(quat: Array, span: int) -> Array:
     """Body-frame rotation vectors (n - span, 3) from each attitude to the one `span` later."""
-    w0, v0 = quat[:-span, :1], quat[:-span, 1:]
-    w1, v1 = quat[span:, :1], quat[span:, 1:]
-    w = w0 * w1 + (v0 * v1).sum(1, keepdims=True)
-    v = w0 * v1 - w1 * v0 - cross(v0, v1)
+    turn = product(inverse(quat[:-span]), quat[span:])
+    w, v = turn[:, :1], turn[:, 1:]
     sine = np.linalg.norm(v, axis=1, keepdims=True)
     angle = 2.0 * np.arctan2(sine, np.abs(w))
     return np.sign(w) * v * angle / np.maximum(sine, 1e-12)
-
-
-def inverse(quat: Array) -> Array:
-    """Inverse rotations of unit quaternions (n, 4)."""
-    return quat * np.array([1.0, -1.0, -1.0, -1.0])
-
-
-def to_world(quat: Array, vector: Array) -> Array:
-    """Body vectors (n, 3) in the world frame."""
-    half = 2.0 * cross(quat[:, 1:], vector)
-    return vector + quat[:, :1] * half + cross(quat[:, 1:], half)
-
-
-def to_body(quat: Array, vector: Array) -> Array:
-    """World vectors (n, 3) in the body frame."""
-    return to_world(inverse(quat), vector)
-
-
-def cross(a: Array, b: Array) -> Array:
-    """Cross products of (n, 3), several times faster than numpy's general one."""
-    product = np.empty_like(a)
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        product[:, i] = a[:, j] * b[:, k] - a[:, k] * b[:, j]
-    return product

@@ -18,16 +18,14 @@ from robot_rl.deploy.hypotheses import (
     Flight,
     Hypothesis,
     flips,
-    inverse,
     noise,
     rotation_between,
     summed,
     swaps,
-    to_body,
-    to_world,
     unexplained,
 )
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.rotation import inverse, rotate, rotate_inverse
 
 DEGREES = 180.0 / math.pi
 ATTITUDE_SPAN = 5
@@ -61,7 +59,7 @@ def attitude_law(robot: Robot, flight: Flight) -> Iterator[Hypothesis]:
     text = f'{name} is in degrees per second, expected radians per second'
     yield told('degrees', text, integral / DEGREES)
     text = f'{name} is given in the world frame, expected the body frame'
-    yield told('frame', text, summed(time, to_body(quat, rate), span))
+    yield told('frame', text, summed(time, rotate_inverse(quat, rate), span))
     for text, other in _quaternions(quat):
         score = unexplained(rotation_between(other, span), integral, floor)
         yield Hypothesis('quaternion', 'base_quat_w', text, score, 1)
@@ -97,9 +95,7 @@ def velocity_law(robot: Robot, flight: Flight) -> Iterator[Hypothesis]:
     if len(way) < MIN_SAMPLES:
         return
     # part[:, i, j]: what component j of the velocity adds to the way if it acts along body axis i.
-    axes = np.stack(
-        [to_world(quat, np.broadcast_to(axis, (len(quat), 3))) for axis in np.eye(3)], 1
-    )
+    axes = np.stack([rotate(quat, np.broadcast_to(axis, (len(quat), 3))) for axis in np.eye(3)], 1)
     part = summed(time, axes[:, :, None, :] * velocity[:, None, :, None], POSITION_SPAN)
     along = part[:, range(3), range(3)]
     here = along.sum(1)
@@ -125,5 +121,5 @@ def velocity_law(robot: Robot, flight: Flight) -> Iterator[Hypothesis]:
     text = f'{name} is given in the world frame, expected the body frame'
     yield told('frame', name, text, way, summed(time, velocity, POSITION_SPAN))
     for text, other in _quaternions(quat):
-        predicted = summed(time, to_world(other, velocity), POSITION_SPAN)
+        predicted = summed(time, rotate(other, velocity), POSITION_SPAN)
         yield told('quaternion', 'base_quat_w', text, way, predicted)

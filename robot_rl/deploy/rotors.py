@@ -13,15 +13,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.deploy.hypotheses import (
-    Array,
-    Flight,
-    Hypothesis,
-    cross,
-    noise,
-    summed,
-)
+from robot_rl.deploy.hypotheses import Flight, Hypothesis, noise, summed
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.rotation import Array, cross
 
 MIN_ROWS = 18
 """Fewer comparisons than this fit several wirings by chance."""

@@ -8,15 +8,14 @@ places and shapes, so contacts can still be told apart.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
-from numpy.typing import NDArray
 
 from robot_rl.errors import SpecError
-
-Array = NDArray[np.float64]
-_TENSOR: tuple[str, ...] = ('ixx', 'ixy', 'ixz', 'iyy', 'iyz', 'izz')
+from robot_rl.spec.rotation import Array, rpy_of
+from robot_rl.spec.urdf import FIXED, TENSOR, Joint, end, inertial, tree
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,11 @@ def lump(text: str, left_out: tuple[str, ...] = ()) -> tuple[ElementTree.Element
             link.remove(visual)
     for joint in root.findall('joint'):
         if joint.get('name') in left_out:
-            joint.set('type', 'fixed')
-    owners = _owners(root, list(links))
+            joint.set('type', FIXED)
+    owners = _owners(root)
     parts: dict[str, list[_Part]] = {}
-    for name, (owner, turn, place, _) in owners.items():
-        parts.setdefault(owner, []).append(_part(links[name], turn, place))
+    for name, owner in owners.items():
+        parts.setdefault(owner.body, []).append(_part(links[name], owner))
     bodies = [_body(name, owners, found) for name, found in parts.items()]
     for name, link in links.items():
         body = next((body for body in bodies if body.name == name), None)
@@ -81,80 +80,54 @@ def _prune(root: ElementTree.Element) -> None:
     links = {link.get('name', ''): link for link in root.findall('link')}
     ends = True
     while ends:
-        carriers = {_named(joint, 'parent') for joint in root.findall('joint')}
+        carriers = {end(joint, 'parent') for joint in root.findall('joint')}
         ends = [
             joint
             for joint in root.findall("joint[@type='fixed']")
-            if (name := _named(joint, 'child')) not in carriers
+            if (name := end(joint, 'child')) not in carriers
             and links[name].find('collision') is None
         ]
         for joint in ends:
             root.remove(joint)
-            root.remove(links[_named(joint, 'child')])
+            root.remove(links[end(joint, 'child')])
 
 
-_Owner = tuple[str, Array, Array, ElementTree.Element | None]
-"""Body of a link, rotation and place of the link in it, and the joint above the body."""
+class _Owner(NamedTuple):
+    """What a link is part of."""
+
+    body: str
+    place: Array
+    turn: Array
+    """Of the link in the body's frame."""
+    joint: Joint | None
+    """Above the body; None for the base."""
 
 
-def _owners(root: ElementTree.Element, links: list[str]) -> dict[str, _Owner]:
+def _owners(root: ElementTree.Element) -> dict[str, _Owner]:
     """Owner of each link, parents before children."""
-    below: dict[str, list[tuple[str, ElementTree.Element]]] = {name: [] for name in links}
-    children: list[str] = []
-    for joint in root.findall('joint'):
-        ends = [_named(joint, tag) for tag in ('parent', 'child')]
-        for end in ends:
-            if end not in below:
-                raise SpecError(
-                    f'URDF joint {joint.get("name")!r} names no link {end!r} that is there. There '
-                    f'are: {", ".join(links)}.'
-                )
-        below[ends[0]].append((ends[1], joint))
-        children.append(ends[1])
-    tops = [name for name in links if name not in children]
-    owners: dict[str, _Owner] = {name: (name, np.eye(3), np.zeros(3), None) for name in tops}
-    waiting = list(owners)
-    while waiting:
-        name = waiting.pop(0)
-        owner, turn, place, above = owners[name]
-        for child, joint in below[name]:
-            waiting.append(child)
-            if joint.get('type') == 'fixed':
-                to, at = _pose(joint)
-                owners[child] = (owner, turn @ to, place + turn @ at, above)
-            else:
-                owners[child] = (child, np.eye(3), np.zeros(3), joint)
-    if len(tops) != 1 or len(owners) != len(links) or len(set(children)) != len(children):
-        raise SpecError(
-            f'The links of a URDF must form one tree, its roots are {tops}. Give each link but '
-            'one exactly one joint that has it as its child.'
+    top, joints = tree(root)
+    owners = {top: _Owner(top, np.zeros(3), np.eye(3), None)}
+    for joint in joints:
+        body, place, turn, above = owners[joint.parent]
+        owners[joint.child] = (
+            _Owner(body, place + turn @ joint.place, turn @ joint.turn, above)
+            if joint.kind == FIXED
+            else _Owner(joint.child, np.zeros(3), np.eye(3), joint)
         )
     return owners
 
 
-def _named(joint: ElementTree.Element, tag: str) -> str:
-    element = joint.find(tag)
-    return '' if element is None else element.get('link', '')
-
-
-def _part(link: ElementTree.Element, turn: Array, place: Array) -> _Part:
-    name, inertial = link.get('name', ''), link.find('inertial')
-    mass = None if inertial is None else inertial.find('mass')
-    if inertial is None or mass is None:
-        return _Part(name, 0.0, np.zeros(3), np.zeros((3, 3)))
-    to, at = _pose(inertial)
-    values = inertial.find('inertia')
-    xx, xy, xz, yy, yz, zz = (
-        float(values.get(key, '0')) if values is not None else 0.0 for key in _TENSOR
+def _part(link: ElementTree.Element, owner: _Owner) -> _Part:
+    mass, centre, axes, tensor = inertial(link)
+    axes = owner.turn @ axes
+    return _Part(
+        link.get('name', ''), mass, owner.place + owner.turn @ centre, axes @ tensor @ axes.T
     )
-    tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-    to = turn @ to
-    return _Part(name, float(mass.get('value', '0')), place + turn @ at, to @ tensor @ to.T)
 
 
 def _body(name: str, owners: dict[str, _Owner], parts: list[_Part]) -> Body:
-    joint = owners[name][3]
-    parent = '' if joint is None else owners[_named(joint, 'parent')][0]
+    joint = owners[name].joint
+    parent = '' if joint is None else owners[joint.parent].body
     mass = sum(part.mass for part in parts)
     centre = sum((part.mass * part.centre for part in parts), np.zeros(3)) / (mass or 1.0)
     tensor = np.zeros((3, 3))
@@ -170,10 +143,7 @@ def _body(name: str, owners: dict[str, _Owner], parts: list[_Part]) -> Body:
             f'URDF link {name!r}: no body has the principal moments of inertia {inertia} kg m^2; '
             'none may exceed the sum of the others. Correct its <inertia>.'
         )
-    axis = np.array([1.0, 0.0, 0.0])
-    if joint is not None and (element := joint.find('axis')) is not None:
-        axis = _vector(element, 'xyz')
-    axis = axes.T @ (axis / np.linalg.norm(axis))
+    axis = axes.T @ (np.array([1.0, 0.0, 0.0]) if joint is None else joint.axis)
     return Body(name, parent, tuple(p.name for p in parts), mass, centre, axes, inertia, axis)
 
 
@@ -184,44 +154,13 @@ def _write(link: ElementTree.Element, body: Body | None) -> None:
     inertial = ElementTree.SubElement(link, 'inertial')
     values = np.zeros(3) if body is None else body.inertia
     if body is not None:
-        place = {'xyz': _text(body.centre), 'rpy': _text(_rpy(body.axes))}
+        place = {'xyz': _text(body.centre), 'rpy': _text(rpy_of(body.axes))}
         ElementTree.SubElement(inertial, 'origin', place)
     mass = 0.0 if body is None else body.mass
     ElementTree.SubElement(inertial, 'mass', {'value': repr(float(mass))})
-    tensor: dict[str, str] = dict.fromkeys(_TENSOR, '0')
+    tensor: dict[str, str] = dict.fromkeys(TENSOR, '0')
     tensor |= {key: repr(float(v)) for key, v in zip(('ixx', 'iyy', 'izz'), values, strict=True)}
     ElementTree.SubElement(inertial, 'inertia', tensor)
-
-
-def _pose(element: ElementTree.Element) -> tuple[Array, Array]:
-    """Rotation and translation of an <origin>."""
-    origin = element.find('origin')
-    if origin is None:
-        return np.eye(3), np.zeros(3)
-    (sr, sp, sy), (cr, cp, cy) = (f(_vector(origin, 'rpy')) for f in (np.sin, np.cos))
-    turn = np.array(
-        [
-            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-            [-sp, cp * sr, cp * cr],
-        ]
-    )
-    return turn, _vector(origin, 'xyz')
-
-
-def _rpy(turn: Array) -> Array:
-    pitch = np.arctan2(-turn[2, 0], np.hypot(turn[2, 1], turn[2, 2]))
-    if abs(turn[2, 0]) > 1.0 - 1e-12:  # straight up or down: yaw and roll are one
-        return np.array([np.arctan2(-turn[1, 2], turn[1, 1]), pitch, 0.0])
-    roll, yaw = np.arctan2(turn[2, 1], turn[2, 2]), np.arctan2(turn[1, 0], turn[0, 0])
-    return np.array([roll, pitch, yaw])
-
-
-def _vector(element: ElementTree.Element, key: str) -> Array:
-    values = np.array((element.get(key) or '0 0 0').split(), np.float64)
-    if values.shape != (3,):
-        raise SpecError(f'URDF <{element.tag} {key}> needs three numbers, got {values.tolist()}.')
-    return values
 
 
 def _text(values: Array) -> str:

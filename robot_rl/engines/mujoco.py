@@ -15,12 +15,12 @@ import torch
 
 from robot_rl.engines import start
 from robot_rl.engines.mujoco_fields import Fields
-from robot_rl.engines.rotation import rotate, rotate_inverse
 from robot_rl.engines.start import tensor
-from robot_rl.engines.urdf import load_urdf
 from robot_rl.errors import MissingPackageError, SpecError
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.rotation import rotate, rotate_inverse
 from robot_rl.spec.terrain import Terrain
+from robot_rl.spec.urdf import load_urdf
 
 LONGEST_STEP = 0.005  # [s] default contacts have a time constant of 20 ms
 _POS, _QUAT = slice(0, 3), slice(3, 7)  # of a free joint in qpos

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import torch
 
 from robot_rl.engines.start import ACTING_ON_JOINTS
+from robot_rl.spec.rotation import matrix_of
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -116,20 +117,13 @@ def _of_others(model: Any, body: int) -> Array:
     for link in range(body + 1, count):  # parents come first; all links hang on the base
         parent = parents[link]
         place[link] = place[parent] + turn[parent] @ model.body_pos[link]
-        turn[link] = turn[parent] @ _matrix(model.body_quat[link])
+        turn[link] = turn[parent] @ matrix_of(model.body_quat[link])
     links = np.arange(body, count)
     mass = model.body_mass[links]
     centres = place[links] + np.einsum('nij,nj->ni', turn[links], model.body_ipos[links])
     away = centres - mass @ centres / mass.sum()
     inertia = mass[:, None] * ((away**2).sum(1, keepdims=True) - away**2)
     for row, link in zip(inertia[1:], links[1:], strict=True):
-        axes = turn[link] @ _matrix(model.body_iquat[link])
+        axes = turn[link] @ matrix_of(model.body_iquat[link])
         row += axes**2 @ model.body_inertia[link]
     return np.concatenate(([mass[1:].sum()], inertia.sum(0)))
-
-
-def _matrix(quat: Array) -> Array:
-    """Rotation matrix of a unit quaternion wxyz."""
-    w, x, y, z = quat
-    skew = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + 2.0 * w * skew + 2.0 * skew @ skew

@@ -19,10 +19,10 @@ import torch
 from robot_rl.engines import start
 from robot_rl.engines.pybullet_copies import Copies
 from robot_rl.engines.pybullet_fields import Fields
-from robot_rl.engines.rotation import cross, inverse, product, rotate, rotate_inverse
 from robot_rl.engines.start import tensor
 from robot_rl.errors import MissingPackageError
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.rotation import cross, inverse, product, rotate, rotate_inverse
 from robot_rl.spec.terrain import Terrain
 
 Array = NDArray[np.float64]

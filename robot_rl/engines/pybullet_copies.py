@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.engines.lump import Body, lump
-from robot_rl.engines.urdf import load_urdf
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec.robot import GRAVITY, Robot
 from robot_rl.spec.terrain import Terrain
+from robot_rl.spec.urdf import load_urdf
 
 Array = NDArray[np.float64]
 PER_WORLD = 31  # bits of a collision group that are no sign

@@ -7,12 +7,13 @@ fuse and to export.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from robot_rl.mdp.observations import quat_product, turning
 from robot_rl.spec.chain import Chain
+from robot_rl.spec.rotation import quaternion_of
 
 
 class Tip(NamedTuple):
@@ -37,11 +38,11 @@ class Kinematics:
         self.low = torch.tensor([link.low for link in links])
         """(joints,) [rad] limits of the URDF."""
         self.high = torch.tensor([link.high for link in links])
-        fixed = [_right(_quat(torch.tensor(link.turn))) for link in links]
+        fixed = [_right(_quat(link.turn)) for link in links]
         axes = [_right(torch.tensor([0.0, *link.axis])) for link in links]
         self._fixed = torch.stack(fixed)
         self._turned = torch.stack(axes) @ self._fixed
-        self._tip = _right(_quat(torch.tensor(chain.tip_turn)))
+        self._tip = _right(_quat(chain.tip_turn))
         self._first = torch.tensor(links[0].origin.tolist())
         ways = [*(link.origin for link in links[1:]), chain.tip]
         self._ways = torch.stack([turning(way.tolist()) for way in ways], 2)
@@ -93,20 +94,9 @@ def _cross(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return a1 * b2 - a2 * b1
 
 
-def _quat(matrix: torch.Tensor) -> torch.Tensor:
-    """Quaternion wxyz of a rotation matrix, by its largest component (Shepperd 1978)."""
-    m, trace = matrix, matrix.trace()
-    w, x, y, z = torch.cat((trace[None], 2.0 * m.diagonal() - trace)) + 1.0  # 4 q_i^2
-    products = torch.tensor(
-        [
-            [w, m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]],
-            [m[2, 1] - m[1, 2], x, m[1, 0] + m[0, 1], m[0, 2] + m[2, 0]],
-            [m[0, 2] - m[2, 0], m[1, 0] + m[0, 1], y, m[2, 1] + m[1, 2]],
-            [m[1, 0] - m[0, 1], m[0, 2] + m[2, 0], m[2, 1] + m[1, 2], z],
-        ]
-    )
-    k = int(products.diagonal().argmax())
-    return products[k] / (2.0 * products[k, k].sqrt())
+def _quat(matrix: Any) -> torch.Tensor:
+    """Quaternion (4,) of a rotation matrix."""
+    return torch.from_numpy(quaternion_of(matrix[None])[0]).float()
 
 
 def _right(quat: torch.Tensor) -> torch.Tensor:

@@ -5,10 +5,8 @@ NumPy float64, batched: joint positions (n, joints) in, in the order of the chai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
@@ -16,6 +14,8 @@ from robot_rl.assets import asset
 from robot_rl.errors import SpecError
 from robot_rl.spec.drive import Array
 from robot_rl.spec.robot import GRAVITY
+from robot_rl.spec.rotation import about
+from robot_rl.spec.urdf import FIXED, TURNING, Joint, inertial, read_urdf, tree
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Chain:
         turns: list[Array] = []
         for link, angle in zip(self.links, positions.T, strict=True):
             place = place + turn @ link.origin
-            turn = turn @ (link.turn @ _turned(link.axis, angle))
+            turn = turn @ (link.turn @ about(link.axis, angle))
             origins.append(place)
             turns.append(turn)
         return [*origins, place + turn @ self.tip], [*turns, turn @ self.tip_turn]
@@ -90,102 +90,64 @@ class Chain:
         return efforts
 
 
-def _turned(axis: Array, angle: Array) -> Array:
-    """Rotations (n, 3, 3) by `angle` (n,) about `axis` (3,), after Rodrigues."""
-    x, y, z = axis
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    sine, cosine = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
-    return np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross)
-
-
 def read_chain(urdf: str, base: str, tip: str) -> Chain:
     """Chain from link `base` to link `tip` of a file in urdf/.
 
     Raises SpecError where the links are not connected, or by a joint that does not revolve.
     """
-    root = ElementTree.parse(asset('urdf', urdf)).getroot()
-    inner = {_name(joint, 'child', 'link'): joint for joint in root.findall('joint')}
-    path: list[Any] = []
+    root = read_urdf(asset('urdf', urdf))
+    try:
+        joints = {joint.child: joint for joint in tree(root)[1]}
+    except SpecError as error:
+        raise SpecError(f'{urdf}: {error}') from None
+    path: list[Joint] = []
     link = tip
     while link != base:
-        if link not in inner:
+        if link not in joints:
             raise SpecError(
                 f'{urdf} has no chain of joints from {base!r} to {tip!r}: it begins at {link!r}. '
                 'Correct the names, or join these links.'
             )
-        path.insert(0, inner[link])
-        link = _name(inner[link], 'parent', 'link')
+        path.insert(0, joints[link])
+        link = joints[link].parent
+    return _chain(urdf, path, _Carried(root, list(joints.values()), path))
+
+
+def _chain(urdf: str, path: list[Joint], carried: _Carried) -> Chain:
+    """Links of the joints that revolve; the others are part of the way to the next."""
     links: list[Link] = []
     place, turn = np.zeros(3), np.eye(3)
-    on_path = {_name(joint, 'child', 'link') for joint in path if joint.get('type') != 'fixed'}
     for joint in path:
-        origin, attitude = _origin(joint)
-        place, turn = place + turn @ origin, turn @ attitude
-        if joint.get('type') == 'fixed':
+        place, turn = place + turn @ joint.place, turn @ joint.turn
+        if joint.kind == FIXED:
             continue
-        if joint.get('type') not in ('revolute', 'continuous'):
+        if joint.kind not in TURNING:
             raise SpecError(
-                f'{urdf}: joint {joint.get("name")!r} is {joint.get("type")}, expected a chain of '
-                'revolute, continuous and fixed joints.'
+                f'{urdf}: joint {joint.name!r} is {joint.kind}, expected a chain of revolute, '
+                'continuous and fixed joints.'
             )
-        mass, moment = _carried(root, _name(joint, 'child', 'link'), on_path)
-        links.append(_link(joint, place, turn, mass, moment))
+        mass, moment = carried.by(joint.child)
+        centre = moment / mass if mass else moment
+        low, high = joint.low, joint.high
+        links.append(Link(joint.name, place, turn, joint.axis, low, high, mass, centre))
         place, turn = np.zeros(3), np.eye(3)
     return Chain(tuple(links), place, turn)
 
 
-def _link(joint: Any, place: Array, turn: Array, mass: float, moment: Array) -> Link:
-    limit = joint.find('limit')
-    low, high = (
-        (float(limit.get('lower', '-inf')), float(limit.get('upper', 'inf')))
-        if limit is not None
-        else (-np.inf, np.inf)
-    )
-    axis = _numbers(joint.find('axis'), 'xyz', (1.0, 0.0, 0.0))
-    return Link(
-        joint=joint.get('name', ''),
-        origin=place,
-        turn=turn,
-        axis=axis / np.linalg.norm(axis),
-        low=low,
-        high=high,
-        mass=mass,
-        centre=moment / mass if mass else moment,
-    )
+class _Carried:
+    """What the links of a URDF carry, up to the next joint of a chain."""
 
+    def __init__(self, root: Any, joints: list[Joint], path: list[Joint]) -> None:
+        self._inertials = {link.get('name', ''): inertial(link) for link in root.findall('link')}
+        self._stops = {joint.child for joint in path if joint.kind != FIXED}
+        self._joints = joints
 
-def _carried(root: Any, link: str, stops: set[str]) -> tuple[float, Array]:
-    """Mass [kg] and first moment [kg m] of a link and all it carries, but not beyond `stops`."""
-    mass, moment = 0.0, np.zeros(3)
-    element = next(e for e in root.findall('link') if e.get('name') == link)
-    inertial = element.find('inertial')
-    if inertial is not None:
-        mass = float(inertial.find('mass').get('value'))
-        moment = mass * _origin(inertial)[0]
-    for joint in root.findall('joint'):
-        child = _name(joint, 'child', 'link')
-        if _name(joint, 'parent', 'link') != link or child in stops:
-            continue
-        more, further = _carried(root, child, stops)
-        origin, attitude = _origin(joint)
-        mass, moment = mass + more, moment + more * origin + attitude @ further
-    return mass, moment
-
-
-def _name(element: Any, tag: str, key: str) -> str:
-    return element.find(tag).get(key, '')
-
-
-def _numbers(element: Any, key: str, default: Sequence[float] = (0.0, 0.0, 0.0)) -> Array:
-    text = None if element is None else element.get(key)
-    return np.array(default if text is None else [float(word) for word in text.split()])
-
-
-def _origin(element: Any) -> tuple[Array, Array]:
-    """Translation (3,) and rotation (3, 3) of the <origin> in `element`."""
-    origin = element.find('origin')
-    roll, pitch, yaw = _numbers(origin, 'rpy')
-    turn = np.eye(3)
-    for axis, angle in ((2, yaw), (1, pitch), (0, roll)):
-        turn = turn @ _turned(np.eye(3)[axis], np.array([angle]))[0]
-    return _numbers(origin, 'xyz'), turn
+    def by(self, link: str) -> tuple[float, Array]:
+        """Mass [kg] and first moment (3,) [kg m] of a link and all it carries."""
+        own = self._inertials[link]
+        mass, moment = own.mass, own.mass * own.centre
+        for joint in self._joints:
+            if joint.parent == link and joint.child not in self._stops:
+                more, further = self.by(joint.child)
+                mass, moment = mass + more, moment + more * joint.place + joint.turn @ further
+        return mass, moment

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from robot_rl.deploy.diagnosis import diagnose
-from robot_rl.deploy.hypotheses import Flight, to_world
+from robot_rl.deploy.hypotheses import Flight
 from robot_rl.robots import crazyflie
+from robot_rl.spec.rotation import rotate
 
 ROBOT = crazyflie.robot()
 P = {name: np.array(parameter.nominal) for name, parameter in ROBOT.parameters.items()}
@@ -41,12 +42,12 @@ def degrees(signals):
 
 
 def world_velocity(signals):
-    world = to_world(signals['base_quat_w'], signals['base_lin_vel_b'])
+    world = rotate(signals['base_quat_w'], signals['base_lin_vel_b'])
     return {**signals, 'base_lin_vel_b': world}
 
 
 def world_rate(signals):
-    world = to_world(signals['base_quat_w'], signals['base_ang_vel_b'])
+    world = rotate(signals['base_quat_w'], signals['base_ang_vel_b'])
     return {**signals, 'base_ang_vel_b': world}
 
 
@@ -123,7 +124,7 @@ def tumble(seed, n=300, calm=1.0):
             quat[i : i + 1], np.hstack(([[0.0]], rate[i : i + 1]))
         )
         quat[i + 1] /= np.linalg.norm(quat[i + 1])
-    velocity = to_world(quat * [1.0, -1.0, -1.0, -1.0], velocity_w)
+    velocity = rotate(quat * [1.0, -1.0, -1.0, -1.0], velocity_w)
     values = dict(zip(NAMES, (position, quat, velocity, rate), strict=True))
     stds = {sensor.signal: sensor.noise_std for sensor in ROBOT.sensors}
     noisy = {name: v + stds[name] * rng.standard_normal(v.shape) for name, v in values.items()}
@@ -224,9 +225,9 @@ def pilot(signals, goal, goal_velocity, yaw):
     """Rotor speeds (n, 4) of a cascade: position, tilt, torque, rotors."""
     quat = signals['base_quat_w']
     rotation = np.stack(
-        [to_world(quat, np.broadcast_to(axis, (len(quat), 3))) for axis in np.eye(3)], 2
+        [rotate(quat, np.broadcast_to(axis, (len(quat), 3))) for axis in np.eye(3)], 2
     )
-    velocity = to_world(quat, signals['base_lin_vel_b'])
+    velocity = rotate(quat, signals['base_lin_vel_b'])
     wanted = 3.0 * (goal - signals['base_pos_w']) + 3.0 * (goal_velocity - velocity)
     wanted = np.clip(wanted, -6.0, 6.0) + np.array((0.0, 0.0, 9.81))
     up = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)

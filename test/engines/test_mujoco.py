@@ -113,7 +113,7 @@ def test_a_broken_urdf_is_refused_with_its_fault(robot, tmp_path, old, new, word
 
 
 def test_another_file_than_a_urdf_is_refused(robot, tmp_path):
-    from robot_rl.engines.urdf import load_urdf
+    from robot_rl.spec.urdf import load_urdf
 
     path = tmp_path / 'scene.xml'
     path.write_text('<mujoco/>')
@@ -122,7 +122,7 @@ def test_another_file_than_a_urdf_is_refused(robot, tmp_path):
 
 
 def test_a_missing_urdf_is_named(robot):
-    from robot_rl.engines.urdf import load_urdf
+    from robot_rl.spec.urdf import load_urdf
 
     with pytest.raises(
         SpecError, match=r"No urdf file 'crazyfly.urdf'. Looked for .*crazyfly.urdf"

@@ -287,7 +287,7 @@ def test_what_is_rigid_is_one_body():
         ('<child link="lower"/>', '<child link="nowhere"/>', "'knee' names no link 'nowhere'"),
         ('<parent link="upper"/>', '<parent link="tool"/>', 'one tree'),
         ('izz="0.0002"', 'izz="1"', 'principal moments'),
-        ('xyz="0 0 -0.2" rpy="0 0.5 0.3"', 'xyz="0 0"', 'three numbers'),
+        ('xyz="0 0 -0.2" rpy="0 0.5 0.3"', 'xyz="0 0"', '3 of them'),
         ('<mass value="0.5"/>', '', "'upper' moves, so it needs mass"),
         ('<box size="0.2 0.2 0.1"/>', '<mesh filename="none.obj"/>', 'PyBullet refuses'),
     ],

@@ -85,12 +85,12 @@ def test_a_joint_that_mimics_follows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('<robot', 'Cannot read'),
-        ('<robot name="x"><link name="a"/><link name="b"/></robot>', 'root links'),
+        ('<robot', 'not well-formed XML'),
+        ('<robot name="x"><link name="a"/><link name="b"/></robot>', 'must form one tree'),
         (
             '<robot name="x"><link name="a"/><joint name="j" type="fixed"><parent link="q"/>'
             '<child link="r"/></joint></robot>',
-            r"\['j'\] do not hang on",
+            "'j' names no link 'q'",
         ),
         (
             '<robot name="x"><link name="a"><visual><geometry><cone/></geometry></visual></link>'
@@ -100,7 +100,12 @@ def test_a_joint_that_mimics_follows(tmp_path: Path) -> None:
         (
             '<robot name="x"><link name="a"><visual><geometry><box size="a b c"/></geometry>'
             '</visual></link></robot>',
-            'cannot be read',
+            'must hold finite numbers, 3 of them',
+        ),
+        (
+            '<robot name="x"><link name="a"><visual><geometry><sphere/></geometry></visual></link>'
+            '</robot>',
+            "<sphere radius> must hold finite numbers, 1 of them, got ''",
         ),
     ],
 )

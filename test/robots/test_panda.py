@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from robot_rl.assets import asset
-from robot_rl.engines.urdf import load_urdf
 from robot_rl.errors import SpecError
 from robot_rl.robots import panda
 from robot_rl.spec import registry
 from robot_rl.spec.chain import read_chain
+from robot_rl.spec.urdf import load_urdf
 
 # a, d, alpha of the Franka Control Interface's table, in Craig's convention.
 CRAIG = (
