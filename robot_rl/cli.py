@@ -15,7 +15,7 @@ import textwrap
 from typing import Any
 
 from robot_rl.commands import COMMANDS
-from robot_rl.errors import MissingPackageError, RobotRLError, UnknownNameError
+from robot_rl.errors import RobotRLError, UnknownNameError, told
 
 EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
@@ -97,13 +97,10 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code: 2 for an error of the user, 130 for Ctrl-C."""
     try:
         return parse(sys.argv[1:] if args is None else args)()
-    except RobotRLError as error:
-        return _say(str(error))
-    except ModuleNotFoundError as error:
-        missing = MissingPackageError.of(error)
-        if missing is None:
+    except (RobotRLError, ModuleNotFoundError) as error:
+        if not told(error):
             raise
-        return _say(str(missing))
+        return _say(told(error))
     except BrokenPipeError:  # the reader, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -102,3 +102,9 @@ class MissingPackageError(RobotRLError):
         """What a failed import means to a user; None for a module that is no option of theirs."""
         package = (error.name or '').partition('.')[0]
         return cls(package) if package in NEEDED else None
+
+
+def told(error: RobotRLError | ModuleNotFoundError) -> str:
+    """What an error says to a user; '' for a defect of ours, which they cannot mend."""
+    mendable = error if isinstance(error, RobotRLError) else MissingPackageError.of(error)
+    return str(mendable or '')

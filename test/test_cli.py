@@ -164,7 +164,7 @@ def test_errors_become_exit_codes(
     def fail(_self: object) -> int:
         raise error
 
-    monkeypatch.setattr(commands.List, 'run', fail)
+    monkeypatch.setattr(commands.everyday.List, 'run', fail)
     assert cli.main(['list']) == code
     assert text in ' '.join(capsys.readouterr().err.split())
 
@@ -179,7 +179,7 @@ def test_a_defect_of_ours_keeps_its_traceback(
     def fail(_self: object) -> int:
         raise error
 
-    monkeypatch.setattr(commands.List, 'run', fail)
+    monkeypatch.setattr(commands.everyday.List, 'run', fail)
     if isinstance(error, BrokenPipeError):
         return
     with pytest.raises(type(error)):

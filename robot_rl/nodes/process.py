@@ -16,7 +16,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from robot_rl.errors import MissingPackageError, RobotRLError
+from robot_rl.errors import RobotRLError, told
 
 EXIT_USAGE = 2
 """Exit code of an error that the user can mend."""
@@ -80,13 +80,10 @@ def serve(make: Callable[[], Runnable], argv: Sequence[str] | None = None) -> in
     try:
         node = make()
         return node.run(stop)
-    except RobotRLError as error:
-        return _say(str(error))
-    except ModuleNotFoundError as error:
-        missing = MissingPackageError.of(error)
-        if missing is None:
+    except (RobotRLError, ModuleNotFoundError) as error:
+        if not told(error):
             raise
-        return _say(str(missing))
+        return _say(told(error))
     except ExternalShutdownException:
         return 0
     except ValueError as error:

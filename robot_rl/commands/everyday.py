@@ -1,4 +1,4 @@
-"""The commands of `robot_rl`: options as a dataclass each, and what they call.
+"""From training to a robot: options as a dataclass for each command, and what they call.
 
 Heavy modules are imported inside `run`, so that `--help` answers at once and a robot without torch
 can still check and run a policy.
@@ -10,34 +10,12 @@ import dataclasses
 from dataclasses import dataclass
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
 
-from robot_rl.assets import policy_path, shipped_policies
+from robot_rl.assets import shipped_policies
 from robot_rl.bench.config import DemoConfig
+from robot_rl.commands.options import Policy, Positional
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.learn.config import TEST_SEED, TrainConfig
-
-if TYPE_CHECKING:
-    from tyro.conf import Positional
-
-    Policy = Path
-else:
-    try:
-        from tyro.conf import Positional
-        from tyro.constructors import PrimitiveConstructorSpec
-
-        Policy = Annotated[
-            Path,
-            PrimitiveConstructorSpec(
-                nargs=1,
-                metavar='POLICY',
-                instance_from_str=lambda words: policy_path(words[0]),
-                is_instance=lambda value: isinstance(value, Path),
-                str_from_instance=lambda path: [str(path)],
-            ),
-        ]
-    except ImportError:  # the command line says so when it comes to parsing
-        Positional = Annotated
 
 
 @dataclass(frozen=True)
@@ -298,161 +276,3 @@ class Demo(DemoConfig):
         from robot_rl.bench.demo import demo
 
         return demo(self)
-
-
-@dataclass(frozen=True)
-class BenchSim:
-    """Steps per second of whole environments, beside l2f where it is installed."""
-
-    task: Positional[str] = 'hover-crazyflie'
-    """Task, see `robot_rl list`."""
-    num_envs: int = 8192
-    """Environments stepped together."""
-    seconds: float = 2.0
-    """Time for each contender [s]."""
-
-    def run(self) -> int:
-        """Measure and print."""
-        from robot_rl.bench import sim
-
-        print(sim.text(sim.sim(self.task, self.num_envs, self.seconds)))
-        return 0
-
-
-@dataclass(frozen=True)
-class BenchTrain:
-    """What training costs and yields over many seeds, beside the C++ original."""
-
-    task: Positional[str] = 'hover-crazyflie'
-    """Task, see `robot_rl list`."""
-    seeds: int = 10
-    """Trainings, with seeds from 0."""
-    out: Path = Path()
-    """Folder whose runs/ takes the trainings."""
-    original: Path | None = None
-    """Binary of the original's trainer, timed too."""
-
-    def run(self) -> int:
-        """Train them all and print the table."""
-        from robot_rl.bench import training
-
-        table = training.training(self.task, range(self.seeds), self.out, self.original)
-        print(training.text(table))
-        return 0
-
-
-@dataclass(frozen=True)
-class BenchCurricula:
-    """Compare curricula with uniform chance on the extremes of wide ranges."""
-
-    task: Positional[str] = 'hover-crazyflie'
-    """Task, see `robot_rl list`."""
-    seeds: int = 5
-    """Trainings of each, with seeds from 0."""
-    randomization: str = ''
-    """File of ranges; by default sim/randomization/<robot>-wide.yaml."""
-    out: Path = Path()
-    """Folder whose runs/ takes the trainings."""
-
-    def run(self) -> int:
-        """Train and judge them all, print the table."""
-        from robot_rl.bench import curricula
-
-        rows = curricula.curricula(self.task, range(self.seeds), self.out, self.randomization)
-        print(curricula.text(self.task, rows))
-        return 0
-
-
-@dataclass(frozen=True)
-class BenchRace:
-    """Laps on unseen tracks, beside pure pursuit and a point mass."""
-
-    policy: Positional[Policy]
-    """A run folder, an .onnx file, or a policy that `robot_rl list` names."""
-    engine: str = ''
-    """Simulator; by default the fastest that knows the robot."""
-    seed: int = TEST_SEED
-    """Of the tracks and of all that is drawn."""
-
-    def run(self) -> int:
-        """Drive all laps and print the table."""
-        from robot_rl.bench import race
-
-        print(race.text(race.run(self.policy, self.engine, self.seed)))
-        return 0
-
-
-@dataclass(frozen=True)
-class BenchLatency:
-    """Time from signals to setpoint, beside torch and plain onnxruntime."""
-
-    policy: Positional[Policy]
-    """An .onnx file, or a policy that `robot_rl list` names."""
-    rounds: int = 500
-    """Turns of each contender."""
-
-    def run(self) -> int:
-        """Measure and print."""
-        from robot_rl.bench import latency
-
-        print(latency.text(latency.latency(self.policy, self.rounds)))
-        return 0
-
-
-@dataclass(frozen=True)
-class BenchStartup:
-    """How long everyday commands take from start to end, beside a Python that does nothing."""
-
-    policy: Positional[Policy]
-    """An .onnx file, or a policy that `robot_rl list` names."""
-    rounds: int = 7
-    """Turns of each command."""
-
-    def run(self) -> int:
-        """Measure and print."""
-        from robot_rl.bench import startup
-
-        print(startup.text(startup.startup(self.policy, self.rounds)))
-        return 0
-
-
-@dataclass(frozen=True)
-class BenchWalk:
-    """Falls and velocity errors of a walking policy, on level and on rough ground."""
-
-    policy: Positional[Policy]
-    """A run folder, an .onnx file, or a policy that `robot_rl list` names."""
-    engine: str = ''
-    """Simulator; by default the fastest that knows the robot."""
-    episodes: int = 500
-    """Episodes, each from another start with other physics."""
-    seed: int = TEST_SEED
-    """Of the episodes; training and validation use smaller ones."""
-
-    def run(self) -> int:
-        """Measure and print."""
-        from robot_rl.bench import walk
-
-        print(walk.text(walk.walks(self.policy, self.engine, self.episodes, self.seed)))
-        return 0
-
-
-COMMANDS: dict[str, Any] = {
-    'list': List,
-    'train': Train,
-    'eval': Eval,
-    'play': Play,
-    'export': Export,
-    'check': Check,
-    'run': Run,
-    'identify': Identify,
-    'demo': Demo,
-    'bench sim': BenchSim,
-    'bench train': BenchTrain,
-    'bench curricula': BenchCurricula,
-    'bench race': BenchRace,
-    'bench latency': BenchLatency,
-    'bench startup': BenchStartup,
-    'bench walk': BenchWalk,
-}
-"""Command to the dataclass of its options; a space separates a subcommand."""

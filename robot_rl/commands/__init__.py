@@ -1,0 +1,27 @@
+"""The commands of `robot_rl`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from robot_rl.commands import bench, everyday
+
+COMMANDS: dict[str, Any] = {
+    'list': everyday.List,
+    'train': everyday.Train,
+    'eval': everyday.Eval,
+    'play': everyday.Play,
+    'export': everyday.Export,
+    'check': everyday.Check,
+    'run': everyday.Run,
+    'identify': everyday.Identify,
+    'demo': everyday.Demo,
+    'bench sim': bench.BenchSim,
+    'bench train': bench.BenchTrain,
+    'bench curricula': bench.BenchCurricula,
+    'bench race': bench.BenchRace,
+    'bench latency': bench.BenchLatency,
+    'bench startup': bench.BenchStartup,
+    'bench walk': bench.BenchWalk,
+}
+"""Command to the dataclass of its options; a space separates a subcommand."""

@@ -1,0 +1,30 @@
+"""Types of options that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from robot_rl.assets import policy_path
+
+if TYPE_CHECKING:
+    from tyro.conf import Positional
+
+    Policy = Path
+else:
+    try:
+        from tyro.conf import Positional
+        from tyro.constructors import PrimitiveConstructorSpec
+
+        Policy = Annotated[
+            Path,
+            PrimitiveConstructorSpec(
+                nargs=1,
+                metavar='POLICY',
+                instance_from_str=lambda words: policy_path(words[0]),
+                is_instance=lambda value: isinstance(value, Path),
+                str_from_instance=lambda path: [str(path)],
+            ),
+        ]
+    except ImportError:  # the command line says so when it comes to parsing
+        Positional, Policy = Annotated, Path
