@@ -244,16 +244,20 @@ class Peer:
         return self._pacer.missed * self._pacer.dt
 
     def node_stalled_s(self, since: float, until: float, dt: float = DT) -> float:
-        """[s] for which the machine has not let the node run: its setpoints have gaps then."""
+        """[s] by which the machine has let the node run late: its setpoints are further apart."""
         stamps = [stamp for stamp, _ in list(self.setpoints) if since - dt <= stamp <= until]
-        return float(sum(gap - dt for gap in np.diff(stamps) if gap > 1.5 * dt))
+        return float(np.maximum(np.diff(stamps) - dt, 0.0).sum())
 
     def break_with(self, fault: Callable[[Peer], None]) -> float:
-        """From the next message on, `fault` holds; returns when the last good one was sent."""
+        """From the next message on, `fault` holds.
+
+        Returns when the last good one was sent, but no more than a period before: what this
+        thread was late is not the node's.
+        """
         self._fault = fault
         while self._fault is not None:
             time.sleep(0.001)
-        return self.last_good
+        return max(self.last_good, self.last_sent - self._pacer.dt)
 
     def _publish(self) -> None:
         from robot_rl.nodes.messages import set_stamp

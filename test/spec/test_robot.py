@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from robot_rl.errors import RobotRLError, SpecError, UnknownNameError
 from robot_rl.spec import registry
-from robot_rl.spec.robot import Limits, Robot
+from robot_rl.spec.lidar import Lidar
+from robot_rl.spec.robot import Limits, Parameter, Topic
+from robot_rl.spec.signal import Signal
+from robot_rl.spec.terrain import Terrain
 
 ROBOT = registry.robot('go2')
 LEVEL, SETPOINT = next(iter(ROBOT.setpoints.items()))
-FAULTS: dict[str, tuple[Callable[[], Robot], type[RobotRLError], str]] = {
+FAULTS: dict[str, tuple[Callable[[], object], type[RobotRLError], str]] = {
     'limits of speed': (
         lambda: replace(ROBOT, limits=Limits(joint_speed=(9.0,) * 4)),
         SpecError,
@@ -46,6 +50,58 @@ FAULTS: dict[str, tuple[Callable[[], Robot], type[RobotRLError], str]] = {
         ),
         UnknownNameError,
         "Unknown joint of go2 'FL_hip'",
+    ),
+    'row of a setpoint': (
+        lambda: replace(ROBOT, setpoints={LEVEL: replace(SETPOINT, neutral=(0.0,))}),
+        SpecError,
+        "every row needs 12 components, got 1 in 'neutral'",
+    ),
+    'no safe action': (
+        lambda: replace(ROBOT, setpoints={LEVEL: replace(SETPOINT, safe=())}),
+        SpecError,
+        'has no safe action',
+    ),
+    'nothing of it': (
+        lambda: replace(
+            ROBOT, parameters={**ROBOT.parameters, 'mass': Parameter((0.0,), 'kg', '')}
+        ),
+        SpecError,
+        "parameter 'mass' must be positive",
+    ),
+    'a scan without lidar': (
+        lambda: replace(ROBOT, topics=(*ROBOT.topics, Topic('scan', 'x', ('scan',), 40.0, 0.1))),
+        SpecError,
+        "has no beam for the signal 'scan'",
+    ),
+    'no goal': (
+        lambda: replace(ROBOT, topics=ROBOT.topics[:1]).goal,
+        SpecError,
+        'has no topic for a goal',
+    ),
+    'no topic': (
+        lambda: ROBOT.topic('goal_quat_w'),
+        SpecError,
+        "no topic that supplies the signal 'goal_quat_w'",
+    ),
+    'beams beyond a turn': (
+        lambda: Lidar(361, 0.0, 0.02, 0.1, 10.0, (0.0, 0.0, 0.0), 'test'),
+        SpecError,
+        'all of them within one turn',
+    ),
+    'a range that holds nothing': (
+        lambda: Lidar(360, 0.0, 0.01, 10.0, 10.0, (0.0, 0.0, 0.0), 'test'),
+        SpecError,
+        '0 <= range_min < range_max',
+    ),
+    'ground without a cell': (
+        lambda: Terrain(np.zeros((1, 4), np.float32), 0.1),
+        SpecError,
+        'at least 2 x 2 heights',
+    ),
+    'a signal that nothing satisfies': (
+        lambda: Signal('mass', (1,), 'kg', 'none', 2.0, 2.0),
+        SpecError,
+        'low must be below high',
     ),
 }
 
