@@ -1,0 +1,52 @@
+"""What README.md, docs/ and the cards of policies/ name is there: commands, options, links."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+import re
+
+import pytest
+
+pytest.importorskip('tyro')
+
+from robot_rl import commands
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / 'README.md', *sorted([*ROOT.glob('docs/*.md'), *ROOT.glob('policies/*.md')])]
+COMMAND = re.compile(r'^ {4,}(robot_rl .*)$|`(robot_rl [a-z][^`]*)`', re.MULTILINE)
+
+
+def _code_taken_out(text: str) -> str:
+    return re.sub(r'^```.*?^```$', '', text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    """What a link may name of `page`: its headings, as a forge writes them."""
+    text = _code_taken_out(page.read_text(encoding='utf-8'))
+    headings = re.findall(r'^#+ (.*)$', text, re.MULTILINE)
+    return {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-') for title in headings}
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_every_command_is_one_and_takes_its_options(page: Path) -> None:
+    for block, inline in COMMAND.findall(page.read_text(encoding='utf-8')):
+        line = block or inline
+        words = line.partition('#')[0].split()[1:]
+        name = ' '.join(words[:2] if words[0] == 'bench' else words[:1])
+        assert name in commands.COMMANDS, line
+        fields = dataclasses.fields(commands.COMMANDS[name])
+        known = {'--help', *(f'--{field.name.replace("_", "-")}' for field in fields)}
+        assert {word.partition('=')[0] for word in words if word.startswith('--')} <= known, line
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = _code_taken_out(page.read_text(encoding='utf-8'))
+    for link in re.findall(r'\]\(([^)]+)\)', text):
+        if '://' in link:
+            continue
+        name, _, anchor = link.partition('#')
+        target = (page.parent / name).resolve() if name else page
+        assert target.is_file(), link
+        assert not anchor or anchor in _anchors(target), link
