@@ -224,10 +224,11 @@ class Copies:
         """
         p, (client, robot, _) = self._p, self.places[env]
         for link in self.links.values():
+            p.changeDynamics(robot, link, lateralFriction=friction, physicsClientId=client)
+            # In the same call these make PyBullet ignore the friction of all links but the base.
             p.changeDynamics(
                 robot,
                 link,
-                lateralFriction=friction,
                 linearDamping=0.0,
                 angularDamping=0.0,
                 maxJointVelocity=_FASTEST,
