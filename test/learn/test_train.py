@@ -107,6 +107,77 @@ def test_the_best_actor_loads_without_an_environment(tiny_run, monkeypatch):
     assert actor(task.observe(signals, memory)).shape == (3, task.action_size)
 
 
+def _changed(monkeypatch, **changes):
+    task = replace(registry.task('hover-crazyflie'), **changes)
+    monkeypatch.setattr(registry, 'task', lambda _: task)
+
+
+HOVER = registry.task('hover-crazyflie')
+EDITED = [
+    (
+        {'act': lambda action, *given: HOVER.act(1.2 * action, *given)},
+        r'its setpoint differs by .* times the allowed 0\.0001',
+    ),
+    (
+        {'observe': lambda signals, memory: HOVER.observe(signals, 1.1 * memory)},
+        'its setpoint differs',
+    ),
+    (
+        {'remember': lambda *given: HOVER.remember(*given) + 0.01},
+        'its memory_out differs',
+    ),
+    ({'remember': lambda *given: HOVER.remember(*given)[:, 1:]}, 'its memory_out has'),
+    ({'act': lambda action, signals, _: action + signals['nope']}, 'cannot compute what it did'),
+    ({'control_dt': 0.02}, r'its control period \[s\] was 0.01, now 0.02'),
+]
+
+
+@pytest.mark.parametrize(('changes', 'told'), EDITED)
+def test_a_run_of_a_task_that_was_edited_afterwards_is_refused(
+    tiny_run, monkeypatch, changes, told
+):
+    load_actor(tiny_run)
+    _changed(monkeypatch, **changes)
+    with pytest.raises(
+        RunFolderError, match=f'is not what it was when .*best.pt.*{told}.*new name'
+    ):
+        load_actor(tiny_run)
+
+
+def test_what_a_policy_does_not_see_may_change(tiny_run, monkeypatch):
+    _changed(monkeypatch, rewards=HOVER.rewards[:1], episode_length_s=1.0)
+    load_actor(tiny_run)
+
+
+def test_a_run_of_an_earlier_version_has_nothing_to_compare(tiny_run, tmp_path, monkeypatch):
+    (tmp_path / 'config.json').write_bytes((tiny_run / 'config.json').read_bytes())
+    state = run_folder.load_state(tiny_run / 'best.pt')
+    del state['witness']
+    run_folder.save_state(tmp_path / 'best.pt', state)
+    _changed(monkeypatch, **EDITED[0][0])
+    load_actor(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'told'),
+    [
+        (EDITED[0][0], 'is not what it was when .*4.pt was trained: its setpoint'),
+        (
+            {'observe': lambda *given: HOVER.observe(*given)[:, 1:]},
+            r"4\.pt does not fit the task 'hover-crazyflie' as it is now: .*[^.]\. Train again",
+        ),
+    ],
+)
+def test_a_run_is_not_resumed_on_an_edited_task(tiny_run, monkeypatch, changes, told):
+    _changed(monkeypatch, **changes)
+    before = {path: path.stat().st_mtime_ns for path in tiny_run.rglob('*')}
+    with pytest.raises(RunFolderError, match=f'(?s){told}'):
+        train(replace(TINY, resume=True), tiny_run.parent)
+    with pytest.raises(RunFolderError, match=r'(?s)best\.pt'):
+        load_actor(tiny_run)
+    assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob('*')} == before
+
+
 def test_an_occupied_folder_is_refused_and_left_alone(tmp_path):
     (tmp_path / 'tiny').mkdir()
     (tmp_path / 'tiny' / 'precious.txt').write_text('mine')
