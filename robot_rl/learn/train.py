@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from robot_rl.assets import ranges_path
 from robot_rl.curricula import curriculum
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
@@ -31,7 +32,7 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
     """Train and return the run folder; Ctrl-C ends early and leaves a usable run.
 
     Raises:
-        UnknownNameError: No such task, engine or curriculum.
+        UnknownNameError: No such task, engine, ranges or curriculum.
         SpecError: The randomization file is malformed, or leaves a curriculum nothing to choose.
         RunFolderError: The folder is occupied, or there is nothing to resume, or what is there
             was begun otherwise.
@@ -47,6 +48,7 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
     config = replace(
         config,
         engine=engine_for(task.robot, config.engine),
+        randomization=str(ranges_path(config.randomization)) if config.randomization else '',
         curriculum=config.curriculum or task.curriculum,
     )
     name = config.name or f'{task.id}-{time.strftime("%Y%m%d-%H%M%S")}'
@@ -273,10 +275,10 @@ def load_actor(run: Path) -> tuple[Task, Actor, dict[str, Any]]:
     """Task, best actor and configuration of a run folder. Raises RunFolderError."""
     config = read_config(run)
     task = registry.task(config['task'])
-    actor = untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
     path = run / 'best.pt'
     state = load_state(path)
     try:
+        actor = untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
         actor.load_state_dict(state['actor'])
     except (KeyError, RuntimeError) as error:
         raise _misfit(path, task, error) from error

@@ -16,7 +16,7 @@ pytest.importorskip('rsl_rl')
 from robot_rl.assets import asset
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import actor_policy, run_episodes
-from robot_rl.errors import RunFolderError, UnknownNameError
+from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
 from robot_rl.learn import run_folder
 from robot_rl.learn.config import TEST_SEED, TrainConfig
 from robot_rl.learn.train import _as_begun, load_actor, ppo_config_of, summary, train
@@ -144,6 +144,12 @@ def test_a_run_of_a_task_that_was_edited_afterwards_is_refused(
         load_actor(tiny_run)
 
 
+def test_a_run_of_a_task_that_cannot_observe_any_more_is_refused(tiny_run, monkeypatch):
+    _changed(monkeypatch, memory_size=1)
+    with pytest.raises(RunFolderError, match=r'best\.pt does not fit the task .* as it is now'):
+        load_actor(tiny_run)
+
+
 def test_what_a_policy_does_not_see_may_change(tiny_run, monkeypatch):
     _changed(monkeypatch, rewards=HOVER.rewards[:1], episode_length_s=1.0)
     load_actor(tiny_run)
@@ -205,6 +211,21 @@ def test_a_run_is_resumed_as_it_was_begun(tiny_run, asked, told):
     with pytest.raises(RunFolderError, match=told):
         train(replace(TINY, resume=True, **asked), tiny_run.parent)
     assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob('*')} == before
+
+
+def test_ranges_may_be_named(tmp_path):
+    named = replace(TINY, iterations=1, randomization='crazyflie-wide')
+    run = train(named, tmp_path)
+    wide = asset('sim', 'randomization/crazyflie-wide.yaml')
+    assert (run / 'randomization.yaml').read_bytes() == wide.read_bytes()
+    train(replace(named, resume=True), tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='it is there')
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(SpecError, match=r"use the device 'cuda': .*\. Choose the device cpu"):
+        train(replace(TINY, device='cuda'), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_resumed_run_keeps_its_ranges(tmp_path):
