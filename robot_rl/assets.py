@@ -56,18 +56,35 @@ def shipped_policies() -> dict[str, Path]:
     return {path.stem: path for path in reversed(found)}  # the first root has the last word
 
 
-def policy_path(name: str) -> Path:
+def policy_path(name: str, *, runs: bool = False) -> Path:
     """A policy as a person names it: a path, or the name of one that comes with the package.
 
-    Raises UnknownNameError, with a suggestion among these names and the run folders in runs/.
+    Raises UnknownNameError, with a suggestion among these names and, where `runs` do too, the run
+    folders in runs/.
     """
     path, shipped = Path(name), shipped_policies()
     if path.exists():
         return path
     if path.name == name and path.stem in shipped and path.suffix in ('', '.onnx'):
         return shipped[path.stem]
-    runs = [str(run) for run in Path('runs').glob('*') if run.is_dir()]
-    raise UnknownNameError('policy or run folder', name, [*shipped, *runs])
+    if not runs:
+        raise UnknownNameError('policy', name, shipped)
+    folders = [str(run) for run in Path('runs').glob('*') if run.is_dir()]
+    raise UnknownNameError('policy or run folder', name, [*shipped, *folders])
+
+
+def ranges_path(name: str) -> Path:
+    """A file of ranges as a person names it: a path, or the name of one in sim/randomization.
+
+    Raises UnknownNameError, with a suggestion among these names.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    found = [p for root in asset_roots() for p in (root / 'sim' / 'randomization').glob('*.yaml')]
+    known = {path.stem: path for path in reversed(found)}  # the first root has the last word
+    if name.removesuffix('.yaml') in known:
+        return known[name.removesuffix('.yaml')]
+    raise UnknownNameError('file of ranges', name, known)
 
 
 def _candidates(kind: str, name: str) -> list[Path]:

@@ -15,7 +15,7 @@ import pytest
 
 from robot_rl import cli, commands
 from robot_rl.assets import shipped_policies
-from robot_rl.errors import RobotRLError
+from robot_rl.errors import RobotRLError, SpecError
 
 pytest.importorskip('tyro')
 
@@ -80,6 +80,8 @@ def test_help_takes_under_300_ms(args: list[str]) -> None:
         (['train', '--sede=3'], "Unknown option '--sede'. Did you mean '--seed'?"),
         (['train', 'hovr-crazyflie'], "Did you mean 'hover-crazyflie'?"),
         (['train', 'hover-crazyfly'], "Did you mean 'crazyflie'?"),
+        (['train', '--randomization', 'crazyflie-wid'], "Did you mean 'crazyflie-wide'?"),
+        (['train', '--device', 'cudda'], "cannot use the device 'cudda'"),
         (['train', '--engine', 'mujocco'], "Unknown engine 'mujocco'. Did you mean 'mujoco'?"),
         (['check', 'hover-crazyflie', '--robot', 'crazyfly'], "Did you mean 'crazyflie'?"),
         (['check', 'race-racecr'], "Did you mean 'race-racecar'?"),
@@ -204,6 +206,43 @@ def test_list_names_what_there_is() -> None:
     assert done.returncode == 0, done.stderr
     for word in ('crazyflie', 'hover-crazyflie', 'analytic', 'mujoco'):
         assert word in done.stdout
+
+
+def test_a_task_that_cannot_be_read_does_not_hide_the_others(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def robots(module: str) -> tuple[str, ...]:
+        if module.endswith('.reach'):
+            raise SpecError('The arm is broken. Mend it.')
+        return ('crazyflie',)
+
+    monkeypatch.setattr('robot_rl.spec.registry._robots_of', robots)
+    assert cli.main(['list']) == 2
+    said = capsys.readouterr()
+    assert 'hover-crazyflie' in said.out
+    assert 'policies' in said.out
+    assert said.err == 'robot_rl: The arm is broken. Mend it.\n'
+
+
+@pytest.mark.parametrize('command', ['check', 'run', 'bench latency'])
+def test_a_command_that_takes_no_run_folder_suggests_none(
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'runs/first').mkdir(parents=True)
+    said = _mistake(capsys, *command.split(), 'runs/frist')
+    assert "Unknown policy 'runs/frist'" in said
+    assert 'runs/first' not in said
+
+
+def test_what_is_not_written_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(['eval', '--help'])
+    words = ' '.join(capsys.readouterr().out.replace('│', ' ').split())
+    assert 'Of a policy that is a file nothing is written without it' in words
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

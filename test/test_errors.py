@@ -31,6 +31,7 @@ logs it and refuses the message or the transition. What ends in a traceback is a
 """
 RENEW = 'python test/test_errors.py'
 RELAYS = {
+    ('commands/everyday.py', '{map(str, wrong)}'): 'SpecErrors, of robots and tasks',
     ('deploy/policy.py', '{file.path}: {error}'): 'a PolicyFileError, of a contract',
     ('engines/pybullet_copies.py', '{robot.urdf}: {error}'): 'a SpecError, of a URDF',
     ('pictures/body.py', '{path}: {error}'): 'a SpecError, of a URDF',

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.assets import asset
+from robot_rl.assets import asset, ranges_path
 from robot_rl.bench.statistics import Interval, stratified_bootstrap
 from robot_rl.bench.training import train_one
 from robot_rl.curricula.curriculum import Array
@@ -97,12 +97,17 @@ def curricula(
 ) -> dict[str, list[Judged]]:
     """Train every contender with every seed, in turns, and judge the policies.
 
-    `randomization` is a file of ranges, by default the wide one of the task's robot. Raises
+    `randomization` is a file of ranges or the name of one, by default the wide one of the task's
+    robot. Raises
     RobotRLError when a training fails.
     """
     robot = registry.task(task_id).robot
     own = Path(robot.ranges)
-    wide = randomization or str(asset('sim', str(own.with_stem(f'{own.stem}-wide'))).resolve())
+    wide = str(
+        ranges_path(randomization).resolve()
+        if randomization
+        else asset('sim', str(own.with_stem(f'{own.stem}-wide'))).resolve()
+    )
     rows: dict[str, list[Judged]] = {name: [] for name in CONTENDERS}
     for seed in seeds:
         for name, judged in rows.items():

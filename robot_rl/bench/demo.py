@@ -112,7 +112,7 @@ class _Demo:
 
     def _say(self, fact: Fact) -> None:
         self.facts.append(fact)
-        print(f'      {fact.label}: {fact.value} ({fact.note})', flush=True)
+        print(f'      {fact.label}: {fact.value} ({fact.about})', flush=True)
 
     def _train(self) -> None:
         config = self.config
@@ -145,11 +145,14 @@ class _Demo:
             self.report = replace(self.report, parameters=evaluation.bins(done))
         rate, crashed = 100.0 * score.success.estimate, 100.0 * score.crashed.estimate
         note = f'{crashed:.1f} % crashed, median error {score.median_error:.3f} {unit}'
-        good = crashed <= CRASHED and score.median_error <= done.task.success_error
+        most = done.task.success_error
+        good = crashed <= CRASHED and score.median_error <= most
+        target = f'at most {CRASHED:g} % crashed, {most:g} {unit}'
         if earlier:
             good = abs(rate - 100.0 * earlier[0]) <= TRANSFER_POINTS
+            target = f'within {TRANSFER_POINTS:g} points of the engine of training'
             note += '; an engine it never saw'
-        self._say(Fact(f'Success, {engine}', f'{rate:.1f} %', note, good))
+        self._say(Fact(f'Success, {engine}', f'{rate:.1f} %', note, good, target))
 
     def _export(self) -> Path:
         path, contract = export_run(self.config.out)
@@ -165,7 +168,8 @@ class _Demo:
         p50, p99 = percentiles(1e6 * time_steps(Policy.load(path), 1000))
         good = p50 <= TARGET_P50 and p99 <= TARGET_P99
         note = f'median; 99 % in {duration(p99)} µs; one right after another'
-        self._say(Fact('Policy step', f'{duration(p50)} µs', note, good))
+        target = f'at most {TARGET_P50:g} and {TARGET_P99:g} µs'
+        self._say(Fact('Policy step', f'{duration(p50)} µs', note, good, target))
         return path
 
     def _fly(self, path: Path, goal: str, seconds: float) -> None:
@@ -182,7 +186,8 @@ class _Demo:
         rms, eight = result.error_rms, goal == 'figure_eight'
         note = f'RMS, {result.missed} of {result.ticks} deadlines missed'
         good = rms <= TRACKING_RMS if eight else None
-        self._say(Fact(name, f'{100.0 * rms:.1f} cm', note, good))
+        target = f'at most {100.0 * TRACKING_RMS:g} cm' if eight else ''
+        self._say(Fact(name, f'{100.0 * rms:.1f} cm', note, good, target))
         if eight:
             p50, p99 = result.step_p50, result.step_p99
             note = f'median; 99 % in {duration(p99)} µs; caches cold after each sleep'
@@ -223,7 +228,7 @@ def _summary(facts: list[Fact]) -> str:
     marks = {True: 'ok  ', False: 'MISS', None: '    '}
     width = max(len(fact.label) for fact in facts)
     lines = [
-        f'  {marks[fact.good]} {fact.label:{width}}  {fact.value:>8}  {fact.note}'
+        f'  {marks[fact.good]} {fact.label:{width}}  {fact.value:>8}  {fact.about}'
         for fact in facts
     ]
     return '\n'.join(['', *lines])

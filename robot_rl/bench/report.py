@@ -43,6 +43,13 @@ class Fact:
     value: str
     note: str = ''
     good: bool | None = None
+    target: str = ''
+    """What `good` holds it to."""
+
+    @property
+    def about(self) -> str:
+        """The note, and what it is held to."""
+        return '; '.join(filter(None, (self.note, self.target and f'target: {self.target}')))
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ def _facts(facts: Sequence[Fact]) -> str:
     marks = {True: ' class=good', False: ' class=bad', None: ''}
     cells = (
         f'<div{marks[fact.good]}><dt>{escape(fact.label)}</dt><dd>{escape(fact.value)}</dd>'
-        f'<p>{escape(fact.note)}</p></div>'
+        f'<p>{escape(fact.about)}</p></div>'
         for fact in facts
     )
     return f'<dl class=facts>{"".join(cells)}</dl>'

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot_rl.commands.options import Policy, Positional
+from robot_rl.commands.options import Policy, PolicyFile, Positional
 from robot_rl.learn.config import TEST_SEED
 
 
@@ -62,7 +62,7 @@ class BenchCurricula:
     seeds: int = 5
     """Trainings of each, with seeds from 0."""
     randomization: str = ''
-    """File of ranges; by default sim/randomization/<robot>-wide.yaml."""
+    """File of ranges, or the name of one in sim/randomization; by default <robot>-wide."""
     out: Path = Path()
     """Folder whose runs/ takes the trainings."""
 
@@ -98,7 +98,7 @@ class BenchRace:
 class BenchLatency:
     """Time from signals to setpoint, beside torch and plain onnxruntime."""
 
-    policy: Positional[Policy]
+    policy: Positional[PolicyFile]
     """An .onnx file, or a policy that `robot_rl list` names."""
     rounds: int = 500
     """Turns of each contender."""
@@ -115,7 +115,7 @@ class BenchLatency:
 class BenchStartup:
     """How long everyday commands take from start to end, beside a Python that does nothing."""
 
-    policy: Positional[Policy]
+    policy: Positional[PolicyFile]
     """An .onnx file, or a policy that `robot_rl list` names."""
     rounds: int = 7
     """Turns of each command."""

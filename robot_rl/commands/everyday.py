@@ -13,7 +13,7 @@ from pathlib import Path
 
 from robot_rl.assets import shipped_policies
 from robot_rl.bench.config import DemoConfig
-from robot_rl.commands.options import Policy, Positional
+from robot_rl.commands.options import Policy, PolicyFile, Positional
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.learn.config import TEST_SEED, TrainConfig
 
@@ -23,17 +23,20 @@ class List:
     """List robots, tasks, engines and policies."""
 
     def run(self) -> int:
-        """Print them by kind."""
+        """Print them by kind, then raise SpecError for those that cannot be read."""
         from robot_rl.spec import engines, registry
 
+        wrong: list[SpecError] = []
         rows = {
-            'robots': registry.robot_names(),
-            'tasks': registry.task_ids(),
+            'robots': registry.robot_names(wrong.append),
+            'tasks': registry.task_ids(wrong.append),
             'engines': list(engines.ENGINES),
             'policies': sorted(shipped_policies()),
         }
         for kind, names in rows.items():
             print(f'{kind:9} {", ".join(names) or "none"}')
+        if wrong:
+            raise SpecError(' '.join(map(str, wrong)))
         return 0
 
 
@@ -69,7 +72,8 @@ class Eval:
     seed: int = TEST_SEED
     """Of the episodes; training and validation use smaller ones."""
     out: Path | None = None
-    """Folder for evaluation-<engine>.json and .html; by default the run folder."""
+    """Folder for evaluation-<engine>.json and .html; by default the run folder. Of a policy that
+    is a file nothing is written without it."""
     video: bool = False
     """Also film the worst, the median and the best episode: evaluation-<engine>.mp4."""
 
@@ -163,7 +167,7 @@ class Export:
 class Check:
     """Test a policy file as the node does before it lets the policy drive."""
 
-    policy: Positional[Policy]
+    policy: Positional[PolicyFile]
     """An .onnx file, or a policy that `robot_rl list` names."""
     robot: str = ''
     """Robot it is to run on; by default the one it names."""
@@ -186,7 +190,7 @@ class Check:
 class Run:
     """Start simulator, policy and goal as ROS 2 processes; what `ros2 launch` would start."""
 
-    policy: Positional[Policy]
+    policy: Positional[PolicyFile]
     """An .onnx file, or a policy that `robot_rl list` names."""
     engine: str | None = None
     """Engine of the simulated robot, by default the fastest that can; '' for a real one."""
@@ -235,7 +239,7 @@ class Identify:
     horizon: float = 0.5
     """How far ahead predictions are held against the recording [s]."""
     out: Path | None = None
-    """A new .yaml file, the picture goes beside it; by default beside the robot's own."""
+    """A new .yaml file, the picture goes beside it; by default beside the recording."""
 
     def run(self) -> int:
         """Identify, print the findings, say where the proposal is."""

@@ -21,13 +21,8 @@ from numpy.typing import NDArray
 from robot_rl.errors import MissingPackageError, PolicyFileError
 from robot_rl.spec import policy_file
 from robot_rl.spec.contract import Contract
-from robot_rl.spec.policy_file import PolicyFile
+from robot_rl.spec.policy_file import GOLDEN_TOLERANCE, PolicyFile
 
-GOLDEN_TOLERANCE = 1e-4
-"""Golden rows must reproduce to this part of the setpoint's span, or of max(1, |value|) of memory.
-
-Ten times the parity demanded at export: another processor may add in another order.
-"""
 _REFUSALS = (
     'Fail',
     'InvalidArgument',

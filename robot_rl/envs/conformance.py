@@ -51,6 +51,11 @@ def _state(env: VectorEnv) -> dict[str, torch.Tensor]:
     return {name: signals[name] for name in env.task.robot.rest}
 
 
+def returns_what_it_declares(task: Task, engine: str) -> None:
+    """Shapes of all that its functions return. Raises SpecError: every environment asks."""
+    make_env(task, engine, 1, seed=0)
+
+
 def obeys_spec(task: Task, engine: str) -> None:
     """Shapes, types, frames and limits are the declared ones."""
     env = make_env(task, engine, 3, seed=0)
@@ -226,6 +231,7 @@ def reports_time_out_as_truncation(task: Task, engine: str) -> None:
 
 
 CHECKS: tuple[Callable[[Task, str], None], ...] = (
+    returns_what_it_declares,
     obeys_spec,
     stays_finite,
     is_deterministic,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 import importlib
-from pathlib import Path
 
+import torch
+
+from robot_rl.assets import ranges_path
 from robot_rl.curricula.curriculum import Curriculum
 from robot_rl.engines.engine import Engine
 from robot_rl.envs.ranges import load_randomization
 from robot_rl.envs.vector import VectorEnv
-from robot_rl.errors import UnknownNameError
+from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec.engines import ENGINES
 from robot_rl.spec.randomization import Spread
 from robot_rl.spec.task import Task
@@ -33,6 +35,18 @@ def _at_intervals(each: Spread, scale: float, spread: float) -> Spread:
     return replace(each.widened(spread), interval_s=(scale * shortest, scale * longest))
 
 
+def _refuse_absent(device: str) -> None:
+    """Raise SpecError unless torch can hold numbers on `device`."""
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition('\n')[0].rstrip('.')
+        raise SpecError(
+            f'Torch {torch.__version__} cannot use the device {device!r}: {reason}. Choose the '
+            'device cpu, or install a torch, and a driver, that know it.'
+        ) from error
+
+
 def make_env(
     task: Task,
     engine: str,
@@ -50,10 +64,12 @@ def make_env(
 ) -> VectorEnv:
     """`num_envs` environments of `task` on an engine, randomized as the file `randomization` says.
 
-    Without one, the robot's own; `interval_scale` stretches its intervals, and what is drawn at
-    them is spread `interval_spread` times as wide. See VectorEnv for the rest.
+    Without one, the robot's own; a name is as good, see assets.ranges_path. `interval_scale`
+    stretches its intervals, and what is drawn at them is spread `interval_spread` times as wide.
+    See VectorEnv for the rest.
     """
-    path = Path(randomization) if randomization else None
+    _refuse_absent(device)
+    path = ranges_path(randomization) if randomization else None
     spreads = [
         _at_intervals(each, interval_scale, interval_spread)
         for each in (load_randomization(task.robot, path) if randomize else ())

@@ -12,6 +12,7 @@ from robot_rl.engines.engine import Engine
 from robot_rl.envs.functions import FREED, Functions
 from robot_rl.envs.fuse import Group, fuse, read, write
 from robot_rl.envs.lessons import Lessons
+from robot_rl.envs.shapes import check_shapes
 from robot_rl.envs.unstick import Unstick
 from robot_rl.envs.variation import LOSS, Variation
 from robot_rl.mdp.randomization import ParameterSampler
@@ -64,6 +65,7 @@ class VectorEnv:
         `fused` compiles the task for the CPU, see fuse.py; without it, on a GPU, and for a task
         that perceives a world, torch runs one operation after another. `curriculum` makes the
         curriculum that chooses the parameters marked for one, of where their nominal values lie.
+        Raises SpecError for a task whose functions return other shapes than it declares.
         """
         self.task, self.num_envs, self.device = task, num_envs, torch.device(device)
         self.engine = make_engine(
@@ -96,6 +98,7 @@ class VectorEnv:
         functions = Functions(task, sampler, sensors, messages, self.generator, self.device)
         self._draw, self._first, self._advance = functions.draw, functions.first, functions.step
         self._act = functions.act
+        self._check(functions)
         if fused and task.perceive is None and self.device.type == 'cpu':
             # All that the functions depend on; the rest is in their sizes.
             key = (id(task), tuple(drawn), noise, LOSS in self.parameters, bool(self._lessons))
@@ -104,6 +107,18 @@ class VectorEnv:
         self._state: Group = {}
         self._measured: Group = {}
         self._fixed: Group = {}
+
+    def _check(self, functions: Functions) -> None:
+        """Raise SpecError for a task whose functions return other shapes than it declares."""
+        size = self.curriculum.size if self.curriculum else 0
+
+        def draw(num: int) -> tuple[Group, Group, Group]:
+            middle = {'coordinates': torch.full((num, size), 0.5, device=self.device)}
+            return functions.draw(num, *((middle,) if self._lessons else ()))
+
+        kept = self.generator.get_state()
+        check_shapes(self.task, self.engine, draw)
+        self.generator.set_state(kept)
 
     def _to_tell(self) -> tuple[Group, ...]:
         """What `Functions.step` is told beside: of messages lost and of robots that were stuck."""

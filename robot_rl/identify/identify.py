@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 import torch
 
-from robot_rl.assets import asset
 from robot_rl.envs.engines import engine_factory
 from robot_rl.envs.ranges import load_randomization
 from robot_rl.errors import SpecError
@@ -70,7 +69,7 @@ def identify(
         engine: simulator that predicts; '' for the fastest that knows the robot.
         known: parameters that were measured otherwise, [SI] by name.
         horizon_s: [s] how far ahead predictions are held against measurements.
-        out: new .yaml file, the picture goes beside it; by default beside the robot's own.
+        out: new .yaml file, the picture goes beside it; by default beside the recording.
 
     Raises:
         RecordingError: the recording has no setpoints or state of this robot, is too short, has
@@ -86,8 +85,7 @@ def identify(
     if not HORIZONS_S[0] <= horizon_s <= HORIZONS_S[1]:
         low, high = HORIZONS_S
         raise SpecError(f'The horizon must be within [{low:g}, {high:g}] s, got {horizon_s:g} s.')
-    name = f'{robot.name}.{recording.stem}.yaml'
-    target = out or asset('sim', robot.ranges).with_name(name)
+    target = out or recording.with_name(f'{robot.name}.{recording.stem}.yaml')
     image = target.with_suffix('.png')
     for path in (target, image):
         refuse_existing(path)

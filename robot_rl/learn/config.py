@@ -33,7 +33,8 @@ class TrainConfig:
     test_episodes: int = 2000
     """Episodes that the best checkpoint is scored on, none of which chose it."""
     randomization: str = ''
-    """File of ranges; by default the robot's own, sim/randomization/<robot>.yaml."""
+    """File of ranges, or the name of one in sim/randomization; by default the robot's own,
+    sim/randomization/<robot>.yaml."""
     curriculum: str = ''
     """What chooses the parameters marked 'curriculum: true' in that file: none (chance, as the
     file says), uniform, alp_gmm or widening; by default the task's own. Validation and test leave

@@ -8,7 +8,8 @@ runs/<name>/
     events.*          the same for TensorBoard
     checkpoints/      <iteration>.pt, enough to resume
     validation.json   scores of the checkpoints of the last third
-    best.pt           the checkpoint that validation chose
+    best.pt           the checkpoint that validation chose, and rows that show whether the task is
+                      still what it was
     evaluation.json   its score on episodes it was never chosen by; an error that no episode
                       lived to have is null
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import asdict, fields, replace
 import filecmp
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 
 import torch
 
+from robot_rl.assets import ranges_path
 from robot_rl.curricula import curriculum
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
@@ -20,6 +22,7 @@ from robot_rl.files import write_json
 from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, TrainConfig
 from robot_rl.learn.ppo import Actor, Ppo, PpoConfig, untrained_actor
 from robot_rl.learn.run_folder import RunFolder, load_state, ranges_of, read_config, save_state
+from robot_rl.learn.witness import change, witness
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.task import Task
@@ -29,7 +32,7 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
     """Train and return the run folder; Ctrl-C ends early and leaves a usable run.
 
     Raises:
-        UnknownNameError: No such task, engine or curriculum.
+        UnknownNameError: No such task, engine, ranges or curriculum.
         SpecError: The randomization file is malformed, or leaves a curriculum nothing to choose.
         RunFolderError: The folder is occupied, or there is nothing to resume, or what is there
             was begun otherwise.
@@ -45,6 +48,7 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
     config = replace(
         config,
         engine=engine_for(task.robot, config.engine),
+        randomization=str(ranges_path(config.randomization)) if config.randomization else '',
         curriculum=config.curriculum or task.curriculum,
     )
     name = config.name or f'{task.id}-{time.strftime("%Y%m%d-%H%M%S")}'
@@ -171,6 +175,8 @@ class _Training:
         learner = self.learner
         state = {**learner.state_dict(), 'cpu_s': self.seconds, 'best': list(self.best)}
         state['validated'] = self.validated
+        witnessed = witness(self.task, learner.actor, self.env.measured, self.env.memory)
+        state['witness'] = witnessed
         lessons = self.env.curriculum
         state['curriculum'] = {self.config.curriculum: lessons.state_dict() if lessons else {}}
         scores: dict[str, float] = {}
@@ -189,6 +195,7 @@ class _Training:
                     {
                         'actor': learner.actor.state_dict(),
                         'iteration': learner.iteration,
+                        'witness': witnessed,
                         **scores,
                     },
                 )
@@ -208,8 +215,13 @@ class _Training:
         return run_episodes(self.validation, actor_policy(self.learner.actor), seed=seed)
 
     def _resume(self) -> None:
-        state = load_state(self.folder.checkpoints()[-1])
-        self.learner.load_state_dict(state)
+        path = self.folder.checkpoints()[-1]
+        state = load_state(path)
+        try:
+            self.learner.load_state_dict(state)
+        except (KeyError, RuntimeError) as error:
+            raise _misfit(path, self.task, error) from error
+        _refuse_changed(path, self.task, self.learner.actor, state)
         self._resume_curriculum(state.get('curriculum', {'none': {}}))
         self.seconds, self.best = state['cpu_s'], tuple(state['best'])
         self.validated = state['validated']
@@ -231,6 +243,7 @@ class _Training:
     def _finish(self) -> None:
         """Confirm the best checkpoint on test seeds and write evaluation.json."""
         best = load_state(self.folder.path / 'best.pt')
+        best.pop('witness', None)
         self.learner.actor.load_state_dict(best.pop('actor'))
         episodes = self._episodes(self.config.test_episodes, TEST_SEED)
         write_json(
@@ -262,16 +275,34 @@ def load_actor(run: Path) -> tuple[Task, Actor, dict[str, Any]]:
     """Task, best actor and configuration of a run folder. Raises RunFolderError."""
     config = read_config(run)
     task = registry.task(config['task'])
-    actor = untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
-    state = load_state(run / 'best.pt')
+    path = run / 'best.pt'
+    state = load_state(path)
     try:
+        actor = untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
         actor.load_state_dict(state['actor'])
     except (KeyError, RuntimeError) as error:
+        raise _misfit(path, task, error) from error
+    _refuse_changed(path, task, actor.eval(), state)
+    return task, actor, config
+
+
+def _misfit(path: Path, task: Task, error: Exception) -> RunFolderError:
+    """What weights that the networks of `task` have no place for say."""
+    reason = str(error).rstrip('.')
+    return RunFolderError(
+        f'{path} does not fit the task {task.id!r} as it is now: {reason}. Train again, or check '
+        'out the revision in its config.json.'
+    )
+
+
+def _refuse_changed(path: Path, task: Task, actor: Actor, state: dict[str, Any]) -> None:
+    """Raise RunFolderError where `task` computes something else than when `path` was written."""
+    told = state.get('witness')  # runs of earlier versions have none
+    if told and (what := change(task, deepcopy(actor).cpu(), told)):
         raise RunFolderError(
-            f'{run / "best.pt"} does not fit the task {task.id!r} as it is now: {error}. '
-            'Train again, or check out the revision in its config.json.'
-        ) from error
-    return task, actor.eval(), config
+            f'The task {task.id!r} is not what it was when {path} was trained: {what}. Give a '
+            'changed task a new name and train it, or check out the revision in its config.json.'
+        )
 
 
 def _tupled(values: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from robot_rl.assets import find
 from robot_rl.deploy.stages import landing_s
-from robot_rl.errors import UnknownNameError
+from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
+from robot_rl.spec.engines import ENGINES
 from robot_rl.spec.robot import Robot
 
 Value = bool | int | float | str | list[float] | list[str]
@@ -73,7 +74,7 @@ def processes(
         policy: the .onnx file.
         engine: name of the engine; '' leaves the simulation out (a real robot is there).
         goal: one of GOALS, 'default' for the one in the parameter file; '' leaves the goal out
-            (somebody else sends it), as does a robot of which nothing is asked.
+            (somebody else sends it), as does 'default' for a robot of which nothing is asked.
         sim_parameters: more parameters of sim_node.
         level: setpoint level that the policy commands.
         task: what the policy was trained for, whose world the simulation takes.
@@ -82,10 +83,11 @@ def processes(
         use_sim_time: whether time is that of /clock.
 
     Raises:
-        UnknownNameError: no such goal, with a suggestion.
+        UnknownNameError: no such engine or goal, with a suggestion.
+        SpecError: a goal for a robot of which nothing is asked.
+        RunFolderError: `record` is there already.
     """
-    if goal and goal not in GOALS:
-        raise UnknownNameError('goal', goal, GOALS)
+    _refuse(robot, engine, goal, record)
     clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
     found: list[Process] = []
     if engine:
@@ -104,6 +106,23 @@ def processes(
         recording: dict[str, Value] = {'path': str(record), 'topics': list(topics)}
         found.append(Process('recorder_node', {**recording, **clock}, essential=False))
     return tuple(found)
+
+
+def _refuse(robot: Robot, engine: str, goal: str, record: Path | None) -> None:
+    """Find what a node would refuse once the others have started, see `processes`."""
+    if engine and engine not in ENGINES:
+        raise UnknownNameError('engine', engine, ENGINES)
+    if goal and goal not in GOALS:
+        raise UnknownNameError('goal', goal, GOALS)
+    if goal not in ('', 'default') and not robot.has_goal:
+        raise SpecError(
+            f'Nobody would listen to the goal {goal!r}: nothing is asked of a {robot.name} over '
+            'ROS. Leave the goal out.'
+        )
+    if record is not None and record.exists():
+        raise RunFolderError(
+            f'The recording {record} exists. Nothing is overwritten: choose another name.'
+        )
 
 
 def recorded_topics(robot: Robot, level: str, *, truth: bool) -> Sequence[str]:

@@ -21,7 +21,7 @@ from robot_rl.nodes.dds import confined, random_domain
 from robot_rl.nodes.description import GROUND_TRUTH, parameter_file, processes
 from robot_rl.nodes.group import Group
 from robot_rl.nodes.recording import SETPOINT, tracks
-from robot_rl.nodes.run import require_rclpy, wait_for
+from robot_rl.nodes.run import require, wait_for
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.robot import Robot
@@ -102,13 +102,12 @@ def fly(
         FlightError: a node refused, died or never got ready, or the recording is empty.
         RobotRLError: the policy cannot be read or a name is unknown.
     """
-    require_rclpy()
+    require(engine)
     contract = contract_of(policy)
     robot = registry.robot(contract.robot)
     if engine is None:
         engine = engine_for(robot)
     record, report = out / f'{goal}-{engine}.mcap', out / 'policy_node.json'
-    report.unlink(missing_ok=True)
     described = processes(
         robot,
         policy.resolve(),
@@ -119,6 +118,7 @@ def fly(
         record=record.resolve(),
         report=report.resolve(),
     )
+    report.unlink(missing_ok=True)
     environment = confined(out, random_domain())
     with Group(described, parameter_file(robot), environment, out) as group:
         wait_for(report, group, READY_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 import signal
 import tempfile
@@ -17,12 +18,15 @@ from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 
 
-def require_rclpy() -> None:
-    """Raise MissingPackageError unless rclpy can be found, without importing it."""
-    import importlib.util
+def require(engine: str | None) -> None:
+    """Find what the nodes need, without importing it: rclpy, torch for a robot on an `engine`.
 
-    if importlib.util.find_spec('rclpy') is None:
+    Raises MissingPackageError.
+    """
+    if find_spec('rclpy') is None:
         raise MissingPackageError('rclpy')
+    if engine != '' and find_spec('torch') is None:
+        raise MissingPackageError('torch')
 
 
 def run(
@@ -52,9 +56,10 @@ def run(
         0 after Ctrl-C or `duration_s`, else the exit code of the process that ended first.
 
     Raises:
-        RobotRLError: the policy cannot be read, a name is unknown, or rclpy is missing.
+        RobotRLError: the policy cannot be read, a name is unknown, `record` exists, or a package
+            is missing.
     """
-    require_rclpy()
+    require(engine)
     contract = contract_of(policy)
     robot = registry.robot(robot_name or contract.robot)
     if engine is None:

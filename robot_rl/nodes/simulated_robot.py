@@ -202,12 +202,18 @@ class SimulatedRobot:
         self._engine.reset(torch.arange(1), rows)
 
     def _stay_above_ground(self) -> None:
-        """A robot that fell through the ground (an engine without one) lies on it."""
+        """A robot that fell through the ground (an engine without one) lies on it, level.
+
+        What a floor does not change stays: where it points, how fast rotors turn, joints.
+        """
         if self._task is not None or self.robot.fixed_base:
             return
-        position = self._engine.signals()['base_pos_w'][0]
-        if float(position[2]) < -BELOW_GROUND:
-            lying = {name: np.zeros_like(value) for name, value in self._start.items()}
-            lying['base_pos_w'][:2] = position[:2].numpy()
-            lying['base_quat_w'][0] = 1.0
+        if float(self._engine.signals()['base_pos_w'][0, 2]) < -BELOW_GROUND:
+            lying = self.truth()
+            lying['base_pos_w'][2] = 0.0
+            w, _, _, z = lying['base_quat_w']
+            length = math.hypot(w, z)
+            turn = (w / length, 0.0, 0.0, z / length) if length > 0.0 else (1.0, 0.0, 0.0, 0.0)
+            lying['base_quat_w'][:] = turn
+            lying |= {name: np.zeros(3) for name in ('base_lin_vel_b', 'base_ang_vel_b')}
             self._put(lying)

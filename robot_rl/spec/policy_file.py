@@ -27,6 +27,11 @@ DIGEST_KEY = 'robot_rl.digest'
 NO_DIGEST = '0' * 64
 OPSETS = (13, 21)
 """Oldest and newest opset of the standard ONNX operators that is accepted."""
+GOLDEN_TOLERANCE = 1e-4
+"""Golden rows must reproduce to this part of the setpoint's span, or of max(1, |value|) of memory.
+
+Ten times the parity demanded at export: another processor may add in another order.
+"""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FLOAT, _DOUBLE = 1, 11
 _FLOATS = {_FLOAT: '<f4', 10: '<f2', _DOUBLE: '<f8'}

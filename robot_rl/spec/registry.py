@@ -2,12 +2,14 @@
 
 `robots/<name>.py` holds `robot()`. `tasks/<name>.py` holds `task(robot)` and, as a literal tuple,
 `ROBOTS`: the names of those it is written for, read without importing the task. Packages outside
-this one add theirs through the entry-point groups `robot_rl.robots` and `robot_rl.tasks`.
+this one add theirs through the entry-point groups `robot_rl.robots` and `robot_rl.tasks`. No name
+holds a '-', which joins the two.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from functools import cache
 import importlib
 from importlib.metadata import EntryPoint, entry_points
@@ -61,9 +63,39 @@ def _make(point: EntryPoint, *arguments: Robot) -> object:
     return factory(*arguments)
 
 
-def robot_names() -> list[str]:
-    """Names of all robots."""
-    return sorted({point.name for point in _points('robots')})
+Told = Callable[[SpecError], object]
+"""Who hears of a robot or task that cannot be listed, so that the others are."""
+
+
+def _named(point: EntryPoint) -> str:
+    """Name of what is at `point`. Raises SpecError for one that would not be found again."""
+    if '-' in point.name:
+        kind = point.group.rpartition('.')[2].removesuffix('s')
+        raise SpecError(
+            f"The {kind} {point.name!r} ({point.value}) has a '-' in its name, which must join a "
+            'task with its robot and nothing else. Rename it, with a _ say.'
+        )
+    return point.name
+
+
+def _listed(kind: str, told: Told | None, names: Callable[[EntryPoint], list[str]]) -> list[str]:
+    """All `names` of `kind`; a SpecError of one is raised, unless somebody is `told`."""
+
+    def of(point: EntryPoint) -> list[str]:
+        try:
+            return names(point)
+        except SpecError as error:
+            if told is None:
+                raise
+            told(error)
+            return []
+
+    return sorted({name for point in _points(kind) for name in of(point)})
+
+
+def robot_names(told: Told | None = None) -> list[str]:
+    """Names of all robots. Raises SpecError for one with a '-', unless somebody is `told`."""
+    return _listed('robots', told, lambda point: [_named(point)])
 
 
 @cache
@@ -72,12 +104,14 @@ def robot(name: str) -> Robot:
 
     Raises:
         UnknownNameError: No such robot, with a suggestion.
-        SpecError: There are several, its entry point leads nowhere, or makes something else.
+        SpecError: There are several, its name has a '-', its entry point leads nowhere, or makes
+            something else.
     """
     points = [point for point in _points('robots') if point.name == name]
     if not points:
         raise UnknownNameError('robot', name, robot_names())
     point = _one(f'robot {name!r}', points)
+    _named(point)
     made = _make(point)
     if not isinstance(made, Robot) or made.name != name:
         got = f'the robot {made.name!r}' if isinstance(made, Robot) else repr(made)
@@ -115,36 +149,41 @@ def task(task_id: str) -> Task:
     return made
 
 
-def task_ids() -> list[str]:
+def task_ids(told: Told | None = None) -> list[str]:
     """Every '<task>-<robot>' there is, found without importing a task and with it torch.
 
-    Raises SpecError for a task that does not say its robots.
+    Raises SpecError for a task that does not say its robots, or has a '-' in its name, unless
+    somebody is `told`.
     """
-    return sorted(
-        {
-            f'{point.name}-{robot_name}'
-            for point in _points('tasks')
-            for robot_name in _robots_of(point.module)
-        }
+    return _listed(
+        'tasks',
+        told,
+        lambda point: [f'{_named(point)}-{name}' for name in _robots_of(point.module)],
     )
 
 
 def _robots_of(module: str) -> tuple[str, ...]:
-    """`ROBOTS` of a task's module, read from its source."""
+    """`ROBOTS` of a task's module, read from its source. Raises SpecError."""
+    path = None
     try:
         spec = importlib.util.find_spec(module)
-        text = Path(spec.origin).read_text(encoding='utf-8') if spec and spec.origin else ''
+        path = Path(spec.origin) if spec and spec.origin else None
+        text = path.read_text(encoding='utf-8') if path else ''
         for node in ast.parse(text).body:
             match node:
                 case ast.Assign(targets=[ast.Name('ROBOTS')], value=ast.Tuple() as names):
                     return ast.literal_eval(names)
                 case _:
                     pass
-    except (ImportError, OSError, SyntaxError, ValueError) as error:
+    except SyntaxError as error:
+        raise SpecError(
+            f'The task module {module} is not Python: {error.msg} at {path}:{error.lineno}. '
+            'Correct that line.'
+        ) from error
+    except (ImportError, OSError, ValueError) as error:
         raise SpecError(
             f'Cannot read the robots of the task module {module}: {error}. Expected a line such '
-            'as '
-            "ROBOTS = ('crazyflie',)."
+            "as ROBOTS = ('crazyflie',)."
         ) from error
     raise SpecError(
         f'The task module {module} does not say its robots. Add a line that needs no computation, '

@@ -13,6 +13,7 @@ pytest.importorskip('matplotlib')
 from robot_rl.bench import demo as module
 from robot_rl.bench.config import DemoConfig
 from robot_rl.bench.demo import demo
+from robot_rl.bench.report import Fact
 from robot_rl.errors import RobotRLError, RunFolderError
 
 
@@ -20,6 +21,12 @@ def _small(tmp_path: Path) -> DemoConfig:
     return DemoConfig(
         iterations=8, episodes=64, hover_s=6.0, figure_eight_s=6.0, out=tmp_path / 'runs/demo'
     )
+
+
+def test_a_target_that_was_missed_is_said() -> None:
+    missed = Fact('Policy step', '25.2 µs', 'median', False, 'at most 25 and 60 µs')
+    line = '  MISS Policy step   25.2 µs  median; target: at most 25 and 60 µs'
+    assert module._summary([missed]).splitlines() == ['', line]
 
 
 @pytest.mark.slow
@@ -40,6 +47,8 @@ def test_demo_goes_from_nothing_to_a_report(
     for step in range(1, 7):
         assert f'[{step}/6]' in text
     assert 'may run.' in text
+    for line in text.splitlines():
+        assert 'target: ' in line or not line.startswith(('  ok ', '  MISS'))
     module._clear(config.out)  # a second demo may take the place of the first
     assert not config.out.exists()
 

@@ -11,7 +11,6 @@ pytest.importorskip('torch')
 pytest.importorskip('rclpy')
 pytest.importorskip('mcap')
 
-from robot_rl.assets import asset
 from robot_rl.envs.ranges import load_randomization
 from robot_rl.errors import RecordingError, RunFolderError, SpecError, UnknownNameError
 from robot_rl.identify.identify import identify
@@ -177,8 +176,14 @@ def test_nothing_is_overwritten(recording, tmp_path):
         identify(recording, 'crazyflie', out=out)
     assert out.read_text() == 'precious'
     assert [path.name for path in tmp_path.iterdir()] == ['mine.yaml']
-    beside = asset('sim', 'randomization/crazyflie.yaml')
-    assert not list(beside.parent.glob('*lively*'))
+
+
+def test_a_proposal_lies_beside_its_recording(tmp_path):
+    flight, out = tmp_path / 'flight.mcap', tmp_path / 'crazyflie.flight.yaml'
+    out.write_text('precious')
+    with pytest.raises(RunFolderError, match=f'{out} exists. Nothing is overwritten'):
+        identify(flight, 'crazyflie')
+    assert out.read_text() == 'precious'
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_resumed_run_goes_on_with_what_its_curriculum_had_learned(name, tmp_pa
     [
         ({'curriculum': 'alpgmm'}, UnknownNameError, "Did you mean 'alp_gmm'"),
         ({'curriculum': 'uniform', 'randomization': ''}, SpecError, "'curriculum: true'"),
-        ({'randomization': 'nowhere.yaml'}, SpecError, 'nowhere.yaml'),
+        ({'randomization': 'nowhere.yaml'}, UnknownNameError, 'nowhere.yaml'),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_folder_is_made(changes, error, message, tmp_path):

@@ -16,7 +16,7 @@ pytest.importorskip('rsl_rl')
 from robot_rl.assets import asset
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import actor_policy, run_episodes
-from robot_rl.errors import RunFolderError, UnknownNameError
+from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
 from robot_rl.learn import run_folder
 from robot_rl.learn.config import TEST_SEED, TrainConfig
 from robot_rl.learn.train import _as_begun, load_actor, ppo_config_of, summary, train
@@ -107,6 +107,83 @@ def test_the_best_actor_loads_without_an_environment(tiny_run, monkeypatch):
     assert actor(task.observe(signals, memory)).shape == (3, task.action_size)
 
 
+def _changed(monkeypatch, **changes):
+    task = replace(registry.task('hover-crazyflie'), **changes)
+    monkeypatch.setattr(registry, 'task', lambda _: task)
+
+
+HOVER = registry.task('hover-crazyflie')
+EDITED = [
+    (
+        {'act': lambda action, *given: HOVER.act(1.2 * action, *given)},
+        r'its setpoint differs by .* times the allowed 0\.0001',
+    ),
+    (
+        {'observe': lambda signals, memory: HOVER.observe(signals, 1.1 * memory)},
+        'its setpoint differs',
+    ),
+    (
+        {'remember': lambda *given: HOVER.remember(*given) + 0.01},
+        'its memory_out differs',
+    ),
+    ({'remember': lambda *given: HOVER.remember(*given)[:, 1:]}, 'its memory_out has'),
+    ({'act': lambda action, signals, _: action + signals['nope']}, 'cannot compute what it did'),
+    ({'control_dt': 0.02}, r'its control period \[s\] was 0.01, now 0.02'),
+]
+
+
+@pytest.mark.parametrize(('changes', 'told'), EDITED)
+def test_a_run_of_a_task_that_was_edited_afterwards_is_refused(
+    tiny_run, monkeypatch, changes, told
+):
+    load_actor(tiny_run)
+    _changed(monkeypatch, **changes)
+    with pytest.raises(
+        RunFolderError, match=f'is not what it was when .*best.pt.*{told}.*new name'
+    ):
+        load_actor(tiny_run)
+
+
+def test_a_run_of_a_task_that_cannot_observe_any_more_is_refused(tiny_run, monkeypatch):
+    _changed(monkeypatch, memory_size=1)
+    with pytest.raises(RunFolderError, match=r'best\.pt does not fit the task .* as it is now'):
+        load_actor(tiny_run)
+
+
+def test_what_a_policy_does_not_see_may_change(tiny_run, monkeypatch):
+    _changed(monkeypatch, rewards=HOVER.rewards[:1], episode_length_s=1.0)
+    load_actor(tiny_run)
+
+
+def test_a_run_of_an_earlier_version_has_nothing_to_compare(tiny_run, tmp_path, monkeypatch):
+    (tmp_path / 'config.json').write_bytes((tiny_run / 'config.json').read_bytes())
+    state = run_folder.load_state(tiny_run / 'best.pt')
+    del state['witness']
+    run_folder.save_state(tmp_path / 'best.pt', state)
+    _changed(monkeypatch, **EDITED[0][0])
+    load_actor(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'told'),
+    [
+        (EDITED[0][0], 'is not what it was when .*4.pt was trained: its setpoint'),
+        (
+            {'observe': lambda *given: HOVER.observe(*given)[:, 1:]},
+            r"4\.pt does not fit the task 'hover-crazyflie' as it is now: .*[^.]\. Train again",
+        ),
+    ],
+)
+def test_a_run_is_not_resumed_on_an_edited_task(tiny_run, monkeypatch, changes, told):
+    _changed(monkeypatch, **changes)
+    before = {path: path.stat().st_mtime_ns for path in tiny_run.rglob('*')}
+    with pytest.raises(RunFolderError, match=f'(?s){told}'):
+        train(replace(TINY, resume=True), tiny_run.parent)
+    with pytest.raises(RunFolderError, match=r'(?s)best\.pt'):
+        load_actor(tiny_run)
+    assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob('*')} == before
+
+
 def test_an_occupied_folder_is_refused_and_left_alone(tmp_path):
     (tmp_path / 'tiny').mkdir()
     (tmp_path / 'tiny' / 'precious.txt').write_text('mine')
@@ -134,6 +211,21 @@ def test_a_run_is_resumed_as_it_was_begun(tiny_run, asked, told):
     with pytest.raises(RunFolderError, match=told):
         train(replace(TINY, resume=True, **asked), tiny_run.parent)
     assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob('*')} == before
+
+
+def test_ranges_may_be_named(tmp_path):
+    named = replace(TINY, iterations=1, randomization='crazyflie-wide')
+    run = train(named, tmp_path)
+    wide = asset('sim', 'randomization/crazyflie-wide.yaml')
+    assert (run / 'randomization.yaml').read_bytes() == wide.read_bytes()
+    train(replace(named, resume=True), tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='it is there')
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(SpecError, match=r"use the device 'cuda': .*\. Choose the device cpu"):
+        train(replace(TINY, device='cuda'), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_resumed_run_keeps_its_ranges(tmp_path):

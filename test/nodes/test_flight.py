@@ -64,14 +64,25 @@ def test_fly_records_and_scores(hover_policy, tmp_path, ros):
     assert result.setpoints.shape[1] == 4
 
 
-def test_fly_says_why_a_node_refused(hover_policy, tmp_path, ros):
+def test_fly_says_why_a_node_refused(forge, tmp_path, ros):
     from robot_rl.errors import FlightError
     from robot_rl.nodes.fly import fly
 
-    with pytest.raises(
-        FlightError, match=r'policy_node ended with exit code 2.*overwritten|engine'
-    ):
-        fly(hover_policy, engine='warp_drive', duration_s=2.0, out=tmp_path)
+    edited = forge(lambda _model, metadata: metadata.update(note='mine'), sign=False)
+    said = 'policy_node ended with exit code 2.*was changed after it was exported'
+    with pytest.raises(FlightError, match=said):
+        fly(edited, duration_s=2.0, out=tmp_path / 'flight')
+
+
+def test_fly_overwrites_nothing(hover_policy, tmp_path, ros):
+    from robot_rl.errors import RunFolderError
+    from robot_rl.nodes.fly import fly
+
+    for name in ('hover-analytic.mcap', 'policy_node.json'):
+        (tmp_path / name).write_text('precious')
+    with pytest.raises(RunFolderError, match='Nothing is overwritten'):
+        fly(hover_policy, duration_s=2.0, out=tmp_path)
+    assert {path.read_text() for path in tmp_path.iterdir()} == {'precious'}
 
 
 @pytest.fixture

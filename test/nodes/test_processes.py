@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 import os
 from pathlib import Path
+import re
 import signal
 import sys
 import time
@@ -13,12 +14,16 @@ from typing import Any
 
 import pytest
 
+from robot_rl import cli
 from robot_rl.assets import asset
 from robot_rl.deploy.record import read
 from robot_rl.deploy.stages import landing_s
+from robot_rl.errors import FlightError, MissingPackageError
+from robot_rl.nodes import run
 from robot_rl.nodes.description import GOALS, Process, parameter_file, processes
 from robot_rl.spec import registry
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('ros')]
 
 
@@ -55,6 +60,64 @@ def test_errors_are_one_clear_message_and_exit_code_2(nodes, text, tmp_path):
         # rclpy's own line about a file it cannot read comes before ours.
         assert len([line for line in text(process).splitlines() if '[rcl]' not in line]) <= 2
     assert taken.read_text() == 'precious'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (('hover-crazyflie', '--record', 'taken.mcap'), 'taken.mcap exists. Nothing is overwri'),
+        (('hover-crazyflie', '--engine', 'mujocco'), "engine 'mujocco'. Did you mean 'mujoco'?"),
+        (('hover-crazyflie', '--goal', 'hovr'), "goal 'hovr'. Did you mean 'hover'?"),
+        (('race-racecar', '--goal', 'hover'), "Nobody would listen to the goal 'hover': nothing"),
+    ],
+)
+def test_what_a_node_would_refuse_is_refused_before_any_starts(
+    arguments, said, monkeypatch, tmp_path, capsys
+):
+    pytest.importorskip('torch')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('robot_rl.nodes.run.Group', None)
+    Path('taken.mcap').write_text('precious')
+    assert cli.main(['run', *arguments]) == 2
+    assert said in ' '.join(capsys.readouterr().err.split())
+    assert Path('taken.mcap').read_text() == 'precious'
+
+
+@pytest.mark.parametrize(
+    ('missing', 'engine', 'said'),
+    [
+        ('rclpy', '', 'robot_rl[ros]'),
+        ('torch', 'analytic', 'robot_rl[train]'),
+        ('torch', '', 'Enough'),
+    ],
+)
+def test_what_is_not_installed_is_said_before_anything_starts(
+    missing, engine, said, monkeypatch, hover_policy
+):
+    started = []
+
+    def group(*_arguments, **_options):
+        started.append(True)
+        raise FlightError('Enough.')
+
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr('robot_rl.nodes.run.Group', group)
+    with pytest.raises(
+        FlightError if said == 'Enough' else MissingPackageError, match=re.escape(said)
+    ):
+        run.run(hover_policy, engine=engine)
+    assert bool(started) == (said == 'Enough')
+
+
+def test_a_node_that_is_told_to_end_while_it_starts_says_nothing(nodes, text, tmp_path):
+    slow = tmp_path / 'rclpy.py'  # found before the genuine one
+    slow.write_text("print('begun', flush=True)\nimport time\ntime.sleep(60.0)\n")
+    nodes.environment['PYTHONPATH'] = os.pathsep.join((str(tmp_path), str(REPOSITORY)))
+    process = nodes.start('sim_node', robot='crazyflie')
+    nodes.until(lambda: 'begun' in text(process))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert text(process) == 'begun\n'
 
 
 def so_far(path):

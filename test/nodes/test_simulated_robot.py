@@ -86,6 +86,23 @@ def test_a_reset_gives_the_drives_their_stiffness_back(monkeypatch):
     assert [values['joint_stiffness'].max().item() for values in given] == [0.0, 40.0]
 
 
+def test_a_robot_that_landed_takes_off_again():
+    options = {'dt': 0.002, 'sensor_dt': 0.01, 'seed': 0, 'noise': False, 'randomize': False}
+    robot = SimulatedRobot(ROBOT, 'motors', 'analytic', **options)
+    half = np.sqrt(0.5)
+    robot.reset({**ROBOT.rest, **START, 'base_quat_w': (half, 0.0, 0.0, half)})
+    for _ in range(1000):
+        robot.step(np.array(MOTORS.safe[-1].setpoint), 0.0)
+    lying = robot.truth()
+    assert -0.05 < lying['base_pos_w'][2] <= 0.0
+    assert lying['base_quat_w'] == pytest.approx([half, 0.0, 0.0, half], abs=1e-3)
+    assert np.abs(lying['base_lin_vel_b']).max() < 1.0
+    for _ in range(500):
+        robot.step(1.1 * np.array(MOTORS.neutral), 0.0)
+    assert robot.truth()['base_pos_w'][2] > 0.3
+    assert robot.truth()['base_quat_w'] == pytest.approx([half, 0.0, 0.0, half], abs=1e-3)
+
+
 def test_a_robot_that_measures_a_world_needs_a_task():
     racecar = registry.robot('racecar')
     options = {'dt': 0.005, 'sensor_dt': 0.02, 'seed': 0, 'noise': True, 'randomize': False}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+import re
 import subprocess
 import sys
 
@@ -126,6 +127,37 @@ def test_robots_that_cannot_be_read_are_refused(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(SpecError, match='walker'):
         registry.task_ids()
+
+
+def test_where_a_task_is_not_python_is_said_and_the_others_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _plugin(tmp_path, '(')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    told: list[SpecError] = []
+    assert 'hover-crazyflie' in registry.task_ids(told.append)
+    assert len(told) == 1
+    assert re.search(
+        r"module walker is not Python: '\(' was .* at .*/walker.py:3\. C", str(told[0])
+    )
+
+
+@pytest.mark.parametrize(
+    ('kind', 'text'),
+    [('robots', CRAZYFLIE), ('tasks', "ROBOTS = ('crazyflie',)\ndef task(robot): ...\n")],
+)
+def test_a_name_with_a_dash_is_refused(outside, kind: str, text: str) -> None:
+    factory = kind.removesuffix('s')
+    outside(kind, f'my-bee = stranger:{factory}', text)
+    names = registry.robot_names if kind == 'robots' else registry.task_ids
+    said = rf"The {factory} 'my-bee' \(stranger:{factory}\) has a '-' in its name.*Rename it"
+    with pytest.raises(SpecError, match=said):
+        names()
+    told: list[SpecError] = []
+    assert names(told.append)
+    assert len(told) == 1
+    with pytest.raises(SpecError, match=said):
+        registry.robot('my-bee') if kind == 'robots' else registry.task('my-bee-crazyflie')
 
 
 @pytest.mark.parametrize(
