@@ -59,11 +59,15 @@ def build_model(
             spec.body(robot.base_frame).add_freejoint(name='base_joint')
         _add_ground(mujoco, spec, terrain)
         _add_touch_sensors(mujoco, spec, robot)
+        for geom in [geom for name in robot.sliding for geom in spec.body(name).geoms]:
+            geom.priority, geom.condim = 1, 1  # no friction, whatever it touches
         spec.option.timestep = physics_dt
         # Of a free body RK4 is exact to fourth order; joints and contacts are stiff instead.
         kinds = mujoco.mjtIntegrator
         jointed = any(joint.name in robot.joint_names for joint in spec.joints)
         spec.option.integrator = kinds.mjINT_IMPLICITFAST if jointed else kinds.mjINT_RK4
+        if robot.skids:
+            spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC  # a pyramid grips less along x and y
         # A NaN must stay visible instead of putting the robot back to its start.
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         return spec.compile()

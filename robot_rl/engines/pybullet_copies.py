@@ -220,11 +220,12 @@ class Copies:
         """Set `mass` (bodies,) [kg], `inertia` (bodies, 3) and the friction with the ground.
 
         PyBullet multiplies the coefficients of two shapes: the ground has 1, and between two links
-        of the robot the square is left.
+        of the robot the square is left. Sliding links have none.
         """
         p, (client, robot, _) = self._p, self.places[env]
-        for link in self.links.values():
-            p.changeDynamics(robot, link, lateralFriction=friction, physicsClientId=client)
+        for name, link in self.links.items():
+            value = 0.0 if name in self._robot.sliding else friction
+            p.changeDynamics(robot, link, lateralFriction=value, physicsClientId=client)
             # In the same call these make PyBullet ignore the friction of all links but the base.
             p.changeDynamics(
                 robot,

@@ -83,3 +83,26 @@ def ackermann(wheelbase: float, track: float, radius: float) -> Targets:
         return position, velocity, 0.0 * held
 
     return targets
+
+
+def differential(track: float, radius: float, fastest: float, wheels: int = 1) -> Targets:
+    """Targets of a base whose setpoint is speed [m/s] and yaw rate [rad/s], positive to the left.
+
+    All wheels of a side turn alike. Joints: the wheels on the left, then those on the right.
+
+    Args:
+        track: [m] from side to side, as far as it counts: a skid-steered base needs more than it
+            has, for its wheels slip.
+        radius: [m] of a wheel.
+        fastest: [rad/s] that a wheel is asked for at most.
+        wheels: On each side.
+    """
+
+    def targets(setpoint: Array, held: Array, _control_dt: float) -> tuple[Array, Array, Array]:
+        speed, turn = setpoint[:, 0:1], 0.5 * track * setpoint[:, 1:2]
+        velocity = 0.0 * held
+        velocity[:, :wheels] = (speed - turn) / radius
+        velocity[:, wheels:] = (speed + turn) / radius
+        return 0.0 * held, velocity.clip(-fastest, fastest), 0.0 * held
+
+    return targets

@@ -12,6 +12,7 @@ import math
 
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec.drive import JointDrive
+from robot_rl.spec.footprint import Footprint, check_footprint
 from robot_rl.spec.lidar import Lidar
 from robot_rl.spec.signal import Signal, signal
 from robot_rl.spec.stage import Stage, Stuck
@@ -181,6 +182,13 @@ class Robot:
     """True signals of a robot at rest, from which a simulation starts."""
     touching: tuple[str, ...] = ()
     """Links that may touch things: feet, wheels. Any other contact sets the signal 'contact'."""
+    sliding: tuple[str, ...] = ()
+    """Those of `touching` that slide without friction, such as casters."""
+    skids: bool = False
+    """Whether it turns by letting its wheels slip, so that friction must be the same in every
+    direction, which costs time to simulate."""
+    footprint: Footprint = ()
+    """Outline on the ground: corners x, y [m] in base_link, convex, counter-clockwise."""
     lidar: Lidar | None = None
     command_timeout_s: float = 0.5
     """[s] without a setpoint after which the robot's own drives stop following the last one."""
@@ -201,6 +209,10 @@ class Robot:
                     'Leave it to one of them.'
                 )
         self._check_sizes()
+        check_footprint(self.name, self.footprint)
+        for name in self.sliding:
+            if name not in self.touching:
+                raise UnknownNameError(f'touching link of {self.name}', name, self.touching)
         for level in self.setpoints.values():
             strange = [name for name in level.fields if name not in self.joint_names]
             if strange and level.follows_joints:

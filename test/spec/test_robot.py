@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+import math
 
 import numpy as np
 import pytest
@@ -16,6 +17,10 @@ from robot_rl.spec.signal import Signal
 from robot_rl.spec.terrain import Terrain
 
 ROBOT = registry.robot('go2')
+SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+STAR = tuple(
+    (math.cos(4.0 * math.pi / 5.0 * k), math.sin(4.0 * math.pi / 5.0 * k)) for k in range(5)
+)
 LEVEL, SETPOINT = next(iter(ROBOT.setpoints.items()))
 FAULTS: dict[str, tuple[Callable[[], object], type[RobotRLError], str]] = {
     'limits of speed': (
@@ -50,6 +55,36 @@ FAULTS: dict[str, tuple[Callable[[], object], type[RobotRLError], str]] = {
         ),
         UnknownNameError,
         "Unknown joint of go2 'FL_hip'",
+    ),
+    'what slides': (
+        lambda: replace(ROBOT, sliding=('FL_toe',)),
+        UnknownNameError,
+        "Unknown touching link of go2 'FL_toe'",
+    ),
+    'a footprint of two corners': (
+        lambda: replace(ROBOT, footprint=((0.0, 0.0), (1.0, 0.0))),
+        SpecError,
+        'at least 3 corners, got 2',
+    ),
+    'a clockwise footprint': (
+        lambda: replace(ROBOT, footprint=SQUARE[::-1]),
+        SpecError,
+        'must be convex and counter-clockwise',
+    ),
+    'a dented footprint': (
+        lambda: replace(ROBOT, footprint=(*SQUARE[:3], (0.6, 0.6), SQUARE[3])),
+        SpecError,
+        r'does not turn left at its corner \(0.6, 0.6\)',
+    ),
+    'a corner on a side': (
+        lambda: replace(ROBOT, footprint=((0.0, 0.0), (0.5, 0.0), *SQUARE[1:])),
+        SpecError,
+        r'does not turn left at its corner \(0.5, 0.0\)',
+    ),
+    'a star': (
+        lambda: replace(ROBOT, footprint=STAR),
+        SpecError,
+        'goes around more than once',
     ),
     'row of a setpoint': (
         lambda: replace(ROBOT, setpoints={LEVEL: replace(SETPOINT, neutral=(0.0,))}),
@@ -111,6 +146,11 @@ def test_a_robot_that_contradicts_itself_is_refused(fault: str) -> None:
     make, error, message = FAULTS[fault]
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize('footprint', [(), SQUARE, SQUARE[1:], (*SQUARE[2:], *SQUARE[:2])])
+def test_a_convex_footprint_is_taken_whichever_corner_is_first(footprint) -> None:
+    assert replace(ROBOT, footprint=footprint).footprint == footprint
 
 
 def test_a_topic_without_a_rate_is_a_request() -> None:
