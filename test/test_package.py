@@ -90,7 +90,8 @@ def test_every_message_package_is_declared(
     assert used <= declared
     wheels = ' '.join(metadata['extras_require']['ros'])
     brought_by_rclpy = {'lifecycle_msgs', 'rosgraph_msgs', 'rcl_interfaces', 'action_msgs'}
-    no_wheel = {'ackermann_msgs', 'tf2_msgs'}  # used where a distribution brings them
+    # used where a distribution brings them, or built from nodes/definitions
+    no_wheel = {'ackermann_msgs', 'nav2_msgs', 'tf2_msgs'}
     for name in used - brought_by_rclpy - no_wheel:
         assert f'ros-{name.replace("_", "-")}==' in wheels
 
@@ -101,6 +102,16 @@ def test_every_node_has_an_executable(metadata: dict[str, Any]) -> None:
     assert len(NODES) >= 3
     for stub in stubs:
         assert os.access(ROOT / stub, os.X_OK)
+
+
+def test_every_field_list_is_installed(metadata: dict[str, Any]) -> None:
+    package = ROOT / 'robot_rl'
+    taken = {
+        path for pattern in metadata['package_data']['robot_rl'] for path in package.glob(pattern)
+    }
+    lists = {path for path in (package / 'nodes/definitions').rglob('*') if path.is_file()}
+    assert len(lists) >= 4
+    assert lists <= taken
 
 
 def test_every_asset_is_installed(metadata: dict[str, Any]) -> None:

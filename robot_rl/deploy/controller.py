@@ -54,8 +54,9 @@ class Controller:
 
     def __init__(self, robot: Robot, policy: Policy) -> None:
         """Prepare every buffer. Raises ContractError if the policy does not fit the robot."""
+        require_fit(policy.contract, robot)
+        policy.fit(robot)
         contract = policy.contract
-        require_fit(contract, robot)
         self.robot, self.policy = robot, policy
         setpoint = robot.setpoint(contract.level)
         self.command = Command(setpoint.size)
@@ -128,6 +129,7 @@ class Controller:
         self.command.setpoint[:] = self._conduct.present()
         self.policy.reset()
         self.meter.restart()
+        self._disturbances.start()
         self._evidence.clear()
         self._now, self._engaged = now, True
         self._enter(Event.ACTIVATE if self._conduct.start is None else Event.START, '')

@@ -21,6 +21,10 @@ class Disturbances:
         self._begun = [-math.inf] * MAX_RECOVERIES  # [s] oldest first
         self._good = 0
 
+    def start(self) -> None:
+        """Begin anew: somebody lets the robot drive again, who knows what was before."""
+        self._begun = [-math.inf] * MAX_RECOVERIES
+
     def begin(self, now: float) -> str:
         """Note one at `now` [s]. Returns '', or why it is one too many to wait for."""
         if now - self._begun[0] < RECOVERY_WINDOW_S:

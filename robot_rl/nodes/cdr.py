@@ -1,4 +1,4 @@
-"""Reads the two messages of every control period straight from their serialized form.
+"""Reads the messages of every control period straight from their serialized form.
 
 rclpy builds a tree of Python objects for each message, 0.2 ms for an Odometry with its
 covariances; the numbers that a policy needs are at known places and cost a tenth of that. The
@@ -112,3 +112,16 @@ def parse_trajectory(data: bytes, out: Mapping[str, Values]) -> tuple[float, str
         else:
             out[name][:] = 0.0
     return stamp, frame, True
+
+
+def parse_transforms(data: bytes) -> list[tuple[float, str, str, tuple[float, ...]]]:
+    """Read a tf2_msgs/TFMessage.
+
+    Returns of each transform its stamp [s], frame_id, child_frame_id, and x, y, z [m] with the
+    quaternion xyzw.
+    """
+    cursor = Cursor(data)
+    return [
+        (cursor.stamp(), cursor.text(), cursor.text(), cursor.numbers(7))
+        for _ in range(cursor.count())
+    ]

@@ -44,6 +44,12 @@ class Process:
     """Whether the others are stopped when it ends."""
     grace_s: float = GRACE_S
     """[s] that it gets to end when it is asked to."""
+    package: str = 'robot_rl'
+    """ROS package of the executable; `robot_rl run` starts our own only."""
+    name: str = ''
+    """Name of the node; '' for that of the executable."""
+    remappings: tuple[tuple[str, str], ...] = ()
+    """Name in the node to the name outside."""
 
 
 def parameter_file(robot: Robot) -> Path | None:

@@ -10,6 +10,7 @@ Imported by launch files only: the launch packages come with a ROS 2, not from P
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
@@ -17,10 +18,13 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from robot_rl.assets import policy_path
+from robot_rl.assets import asset, policy_path
 from robot_rl.deploy.policy import contract_of
-from robot_rl.nodes.description import GOALS, parameter_file, processes
+from robot_rl.nodes.description import GOALS, Process, parameter_file, processes
+from robot_rl.nodes.navigation_chain import navigation
 from robot_rl.spec import registry
+
+NAVIGATION = 'params/navigation.yaml'
 
 
 def describe(robot_name: str, policy: str, engine: str) -> LaunchDescription:
@@ -32,18 +36,60 @@ def describe(robot_name: str, policy: str, engine: str) -> LaunchDescription:
         ('record', '', 'new .mcap file to record to'),
         ('use_sim_time', 'false', 'take time from /clock'),
     )
+    return _described(known, lambda given: _flight(robot_name, given))
+
+
+def describe_navigation() -> LaunchDescription:
+    """A policy in the place of Nav2's controller server, and the chain of velocities after it."""
+    known = (
+        ('policy', '', 'policy file, as a path or a name in policies/'),
+        ('robot', '', "'' for the one the policy was trained for"),
+        ('actions', 'follow_path', 'what to serve, joined by commas; without a bt_navigator also '
+         'navigate_to_pose'),
+        ('stamped', '', "true for TwistStamped, false for Twist, '' for what this ROS does"),
+        ('chain', 'true', 'start velocity_smoother and collision_monitor'),
+        ('params_file', str(asset('launch', NAVIGATION)), 'parameters of all these nodes'),
+        ('use_sim_time', 'false', 'take time from /clock'),
+    )  # fmt: skip
+    return _described(known, _navigation)
+
+
+Given = Mapping[str, str]
+"""Launch arguments with their values."""
+
+
+def _described(
+    known: Sequence[tuple[str, str, str]], make: Callable[[Given], list[Node]]
+) -> LaunchDescription:
+    """Nodes that `make` gives once the arguments are known: (name, default, description) each."""
+
+    def nodes(context: LaunchContext) -> list[Node]:
+        return make({name: LaunchConfiguration(name).perform(context) for name, _, _ in known})
+
     arguments = [
         DeclareLaunchArgument(name, default_value=default, description=text)
         for name, default, text in known
     ]
-    names = [name for name, _, _ in known]
-    nodes = OpaqueFunction(function=_nodes, args=[robot_name, names])
-    return LaunchDescription([*arguments, nodes])
+    return LaunchDescription([*arguments, OpaqueFunction(function=nodes)])
 
 
-def _nodes(context: LaunchContext, robot_name: str, names: list[str]) -> list[Node]:
-    """Turn the description into launch actions, now that the arguments are known."""
-    given = {name: LaunchConfiguration(name).perform(context) for name in names}
+def _navigation(given: Given) -> list[Node]:
+    described = navigation(
+        policy_path(given['policy']),
+        robot=given['robot'],
+        actions=[name.strip() for name in given['actions'].split(',')],
+        stamped=_yes(given['stamped']) if given['stamped'] else None,
+        chain=_yes(given['chain']),
+        use_sim_time=_yes(given['use_sim_time']),
+    )
+    return _actions(described, [given['params_file']])
+
+
+def _yes(text: str) -> bool:
+    return text.lower() == 'true'
+
+
+def _flight(robot_name: str, given: Given) -> list[Node]:
     robot = registry.robot(robot_name)
     policy = policy_path(given['policy'])
     contract = contract_of(policy)
@@ -55,15 +101,20 @@ def _nodes(context: LaunchContext, robot_name: str, names: list[str]) -> list[No
         level=contract.level,
         task=contract.task,
         record=Path(given['record']) if given['record'] else None,
-        use_sim_time=given['use_sim_time'].lower() == 'true',
+        use_sim_time=_yes(given['use_sim_time']),
     )
     common = parameter_file(robot)
-    files = [str(common)] if common else []
+    return _actions(described, [str(common)] if common else [])
+
+
+def _actions(described: Sequence[Process], files: list[str]) -> list[Node]:
+    """Processes as launch actions; `files` of parameters come before a process's own."""
     return [
         Node(
-            package='robot_rl',
+            package=process.package,
             executable=process.executable,
-            name=process.executable,
+            name=process.name or process.executable,
+            remappings=list(process.remappings),
             parameters=[*files, dict(process.parameters)],
             output='screen',
             sigterm_timeout=str(process.grace_s),  # a second signal cuts the safe action short

@@ -54,7 +54,7 @@ class Parameters:
         name = self.get('robot', '')
         if not name:
             raise SpecError(
-                f"The node {self._node.get_name()!r} needs the parameter 'robot', got none. See "
+                f"The node {self.name!r} needs the parameter 'robot', got none. See "
                 'which there are with: robot_rl list'
             )
         return registry.robot(name)
@@ -106,8 +106,13 @@ class Parameters:
                 raise UnknownNameError(f'parameter of {self._where}', name, self._asked)
 
     @property
+    def name(self) -> str:
+        """Name of the node."""
+        return self._node.get_name()
+
+    @property
     def _where(self) -> str:
-        return f'the node {self._node.get_name()!r}'
+        return f'the node {self.name!r}'
 
     def _value(self, name: str, default: Any, kind: type) -> Any:
         self._asked.add(name)

@@ -45,10 +45,16 @@ _ASKED = 'somebody else changed its state, or asked it to end. Start it again.'
 class PolicyNode(LifecycleNode):
     """See the module."""
 
-    def __init__(self) -> None:
+    _output_kind: type[Output] = Output
+
+    def __init__(
+        self,
+        name: str = 'policy_node',
+        read: Callable[[Parameters], Settings] = Settings.read,
+    ) -> None:
         """Read the parameters; the policy is loaded by configure."""
-        super().__init__('policy_node', **NODE_OPTIONS)
-        self._settings = Settings.read(Parameters(self))
+        super().__init__(name, **NODE_OPTIONS)
+        self._settings = read(Parameters(self))
         self._executor_used = executor_of(self)
         self._stop = Stop()
         self._report = Report(self, self._settings)
@@ -103,7 +109,7 @@ class PolicyNode(LifecycleNode):
         controller.configure()
         contract = policy.contract
         setpoint = settings.robot.setpoint(contract.level)
-        self._output = Output(
+        self._output = self._output_kind(
             self,
             settings.robot,
             setpoint,
@@ -299,6 +305,7 @@ class PolicyNode(LifecycleNode):
         offset = rhythm.ros_offset()
         self._override.take(now, offset)
         self._inputs.take(now, offset)
+        self._ask(now)
         before = time.perf_counter()
         command = controller.tick(now)
         after = time.perf_counter()
@@ -308,6 +315,9 @@ class PolicyNode(LifecycleNode):
         controller.measure()
         self._report.traces.push(after - before, done - woken, late, self._inputs.age(now))
         self._report.look()
+
+    def _ask(self, now: float) -> None:
+        """Ask the policy for what no topic asks for; a node that does overrides this."""
 
     def _land(self, reason: str) -> None:
         """Stop the policy and publish the safe action to its end, while that comes in time."""

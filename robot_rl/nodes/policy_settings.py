@@ -53,8 +53,8 @@ class Settings:
         policy, report = parameters.get('policy', ''), parameters.get('report', '')
         if not policy:
             raise SpecError(
-                "The node 'policy_node' needs the parameter 'policy', an .onnx file, got none. "
-                'Write one with: robot_rl export'
+                f"The node {parameters.name!r} needs the parameter 'policy', an .onnx file, got "
+                'none. Write one with: robot_rl export'
             )
         robot = registry.robot(parameters.get('robot', '') or contract_of(policy).robot)
         settings = Settings(
@@ -76,7 +76,7 @@ class Settings:
         parameters.finish()
         if not (settings.rate_window_s > 0.0 and settings.diagnostics_hz > 0.0):
             raise SpecError(
-                "'rate_window_s' and 'diagnostics_hz' of 'policy_node' must be positive, got "
-                f'{settings.rate_window_s} s and {settings.diagnostics_hz} Hz.'
+                f"'rate_window_s' and 'diagnostics_hz' of {parameters.name!r} must be positive, "
+                f'got {settings.rate_window_s} s and {settings.diagnostics_hz} Hz.'
             )
         return settings

@@ -55,7 +55,9 @@ DECODERS: dict[str, Decoder] = {
         ('base_quat_w', 'base_ang_vel_b'), _stamped(signals_pose.decode_imu)
     ),
     'sensor_msgs/msg/JointState': Decoder(_JOINTS, _stamped(signals_joint.decode_joints)),
-    'sensor_msgs/msg/LaserScan': Decoder(('scan',), _stamped(signals_scan.decode_scan)),
+    'sensor_msgs/msg/LaserScan': Decoder(
+        ('scan', 'scan_angles'), _stamped(signals_scan.decode_scan)
+    ),
     'trajectory_msgs/msg/MultiDOFJointTrajectory': Decoder(
         _GOAL, signals_pose.read_trajectory, raw=True
     ),

@@ -3,7 +3,7 @@
 A driver may send more beams than those, or fewer (a Hokuyo UST-10LX sends 1081 where 1080 are
 declared): each declared beam is the nearest of the scan, which must point the same way within
 ANGLE_TOLERANCE. Half the resolution of that lidar is so taken, or a full turn; a narrower scan, a
-coarser one (steps above 2 * ANGLE_TOLERANCE) and one in clockwise order are not.
+coarser one (steps above 2 * ANGLE_TOLERANCE) are not. A scan in clockwise order is turned round.
 
 After REP-117: +inf is nothing within reach, -inf is too close, NaN is no measurement. Many drivers
 write 0 for the last. Nothing within reach reads `range_max` and too close `range_min`; a beam
@@ -34,9 +34,12 @@ MOST_INVALID = 0.5
 def decode_scan(message: Any, robot: Robot, out: Mapping[str, Values]) -> None:
     """Ranges [m], all finite and within the lidar's limits."""
     lidar = _lidar(robot)
-    chosen = _nearest(lidar, len(message.ranges), message.angle_min, message.angle_increment)
+    sent, first, step = np.asarray(message.ranges), message.angle_min, message.angle_increment
+    if step < 0.0:  # clockwise
+        first, step, sent = first + (len(sent) - 1) * step, -step, sent[::-1]
     ranges = out['scan']
-    ranges[:] = np.asarray(message.ranges)[chosen]
+    ranges[:] = sent[_nearest(lidar, len(sent), first, step)]
+    out['scan_angles'][:] = lidar.angle_min, lidar.angle_increment
     invalid = np.isnan(ranges) | (ranges == 0.0)
     if invalid.any():
         if invalid.mean() > MOST_INVALID:
@@ -95,7 +98,7 @@ def encode_scan(message: Any, robot: Robot, signals: Mapping[str, Values]) -> No
     """Inverse of `decode_scan`."""
     lidar = _lidar(robot)
     if not message.header.frame_id:
-        message.header.frame_id = 'laser'
+        message.header.frame_id = lidar.frame
         message.angle_min, message.angle_increment = lidar.angle_min, lidar.angle_increment
         message.angle_max = lidar.angle_min + (lidar.beams - 1) * lidar.angle_increment
         message.range_min, message.range_max = lidar.range_min, lidar.range_max

@@ -249,6 +249,19 @@ def test_too_many_disturbances_are_a_fault(flight):
     assert 'more than 3 disturbances within 10 s' in flight.reason
 
 
+def test_whoever_lets_it_drive_again_starts_the_count_anew(flight):
+    for _ in range(3):
+        flight.fly(base_pos_w=(math.nan, 0, 1))
+        flight.fly(10)
+    flight.controller.deactivate(flight.now)
+    flight.fly(400)
+    assert flight.mode == 'ready'
+    assert flight.controller.activate(flight.now)
+    flight.fly(base_pos_w=(math.nan, 0, 1))
+    assert flight.mode == 'recovery'
+    assert flight.controller.diagnostics()['recoveries'] == 4
+
+
 def test_rare_disturbances_are_not_a_fault(flight):
     for _ in range(6):
         flight.fly(base_pos_w=(math.nan, 0, 1))

@@ -144,6 +144,14 @@ def nodes(tmp_path, ros) -> Iterator[Nodes]:
     group.stop()
 
 
+@pytest.fixture(scope='module')
+def lasting_nodes(tmp_path_factory, ros) -> Iterator[Nodes]:
+    """Processes that last for the tests of one file."""
+    group = Nodes(tmp_path_factory.mktemp('nodes'))
+    yield group
+    group.stop()
+
+
 PLACED = {
     'crazyflie': {'base_pos_w': [0.0, 0.0, 1.0], 'goal_pos_w': [0.0, 0.0, 1.0]},
     'racecar': {'scan': [3.0], 'base_lin_vel_b': [2.0, 0.0, 0.0]},

@@ -1,4 +1,7 @@
-"""The launch file, with the genuine launch packages where they are installed."""
+"""The launch files, with the genuine launch packages where they are installed."""
+
+# They are not on PyPI, and pyright finds our own folder launch/ instead.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
@@ -51,6 +54,81 @@ def test_every_node_has_an_executable_and_every_executable_a_node():
     modules = {path.stem for path in (REPOSITORY / 'robot_rl' / 'nodes').glob('*_node.py')}
     assert {stub.name for stub in stubs()} == modules
     assert all(os.access(stub, os.X_OK) for stub in stubs())
+
+
+def test_navigation_stands_where_nav2s_controller_does():
+    from robot_rl.nodes.navigation_chain import MANAGER, navigation
+
+    node, smoother, monitor, manager = navigation(Path('p.onnx'), stamped=True)
+    assert (node.package, node.executable) == ('robot_rl', 'navigation_node')
+    assert node.parameters == {'policy': 'p.onnx', 'actions': ['follow_path'], 'stamped': True}
+    assert smoother.remappings == (('cmd_vel', 'cmd_vel_nav'),)
+    assert monitor.parameters['cmd_vel_in_topic'] == 'cmd_vel_smoothed'
+    assert monitor.parameters['cmd_vel_out_topic'] == 'cmd_vel'
+    assert smoother.parameters['enable_stamped_cmd_vel'] is True
+    assert monitor.parameters['enable_stamped_cmd_vel'] is True
+    assert manager.name == MANAGER
+    assert manager.parameters == {
+        'node_names': ['navigation_node', 'velocity_smoother', 'collision_monitor'],
+        'autostart': True,
+        'bond_timeout': 0.0,
+    }
+
+
+def test_navigation_beside_a_whole_nav2_is_two_processes():
+    from robot_rl.nodes.navigation_chain import navigation
+
+    found = navigation(Path('p.onnx'), robot='jackal', chain=False, use_sim_time=True)
+    assert [process.executable for process in found] == ['navigation_node', 'lifecycle_manager']
+    assert found[0].parameters['robot'] == 'jackal'
+    assert 'stamped' not in found[0].parameters, 'the node knows what its ROS does'
+    assert all(process.parameters['use_sim_time'] is True for process in found)
+    assert found[1].parameters['node_names'] == ['navigation_node']
+
+
+def test_the_parameters_of_navigation_are_its_nodes_own():
+    yaml = pytest.importorskip('yaml')
+    pytest.importorskip('rclpy')
+    from robot_rl.nodes.navigation_settings import Navigation
+    from robot_rl.nodes.policy_settings import Settings
+
+    file = yaml.safe_load((REPOSITORY / 'launch/params/navigation.yaml').read_text())
+    assert [*file] == ['navigation_node', 'velocity_smoother', 'collision_monitor']
+    known = {*Navigation.__dataclass_fields__, *Settings.__dataclass_fields__}
+    assert {*file['navigation_node']['ros__parameters']} <= known
+
+
+def test_every_launch_file_is_python_that_describes_something():
+    files = sorted(LAUNCH_FILE.parent.glob('*.launch.py'))
+    assert 'navigation.launch.py' in [path.name for path in files]
+    for path in files:
+        code = compile(path.read_text(), str(path), 'exec')
+        assert 'generate_launch_description' in code.co_names
+
+
+@pytest.mark.ros
+@pytest.mark.skipif(find_spec('launch_ros') is None, reason='launch_ros is not installed')
+def test_ros2_launch_describes_navigation():
+    from launch.actions import DeclareLaunchArgument, OpaqueFunction
+
+    from launch import LaunchContext
+    from robot_rl.nodes.launching import describe_navigation
+
+    entities = describe_navigation().entities
+    context = LaunchContext()
+    for entity in entities:
+        if isinstance(entity, DeclareLaunchArgument):
+            entity.execute(context)
+    context.launch_configurations['policy'] = 'race-racecar'
+    (function,) = [entity for entity in entities if isinstance(entity, OpaqueFunction)]
+    nodes = function.execute(context)
+    assert nodes is not None
+    assert [node.node_package for node in nodes] == [
+        'robot_rl',
+        'nav2_velocity_smoother',
+        'nav2_collision_monitor',
+        'nav2_lifecycle_manager',
+    ]
 
 
 @pytest.mark.ros

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 import numpy as np
@@ -82,6 +83,14 @@ def read_scan(message):
     out = {'scan': np.zeros(8)}
     DECODERS[SCAN].read(message, robot(), out)
     return out['scan'].tolist()
+
+
+def test_a_scan_is_in_the_frame_of_the_lidar():
+    message = message_type(SCAN)()
+    machine = robot(replace(LIDAR, frame='base_scan'))
+    ENCODERS[SCAN](message, machine, {'scan': np.ones(8)})
+    assert message.header.frame_id == 'base_scan'
+    assert scan([1.0] * 8).header.frame_id == 'laser'
 
 
 def test_a_scan_is_finite_whatever_the_driver_writes():
