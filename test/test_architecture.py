@@ -46,6 +46,7 @@ OURS: dict[str, set[str]] = {
         'curricula',
         'mdp',
         'tasks',
+        'kernels',
     },
     'identify': {'engines', 'envs', 'nodes', 'spec'},
     'commands': {

@@ -24,7 +24,7 @@ Array = NDArray[Any]
 
 # Stand-in colours in the plot, what they become on the page.
 INK, GRID, GOAL = '#000001', '#000002', '#000003'
-SERIES = ('#000011', '#000012', '#000013')
+SERIES = ('#000011', '#000012', '#000013', '#000014', '#000015', '#000016')
 BAD = '#000021'
 _PAGE = {
     INK: 'currentColor',
@@ -113,11 +113,11 @@ class Durations:
         return float(np.percentile(self.micros, share))
 
 
-def _styled(plot: Callable[..., Any]) -> Callable[..., str]:
+def styled(plot: Callable[..., Any]) -> Callable[..., str]:
     """Turn a function that returns (figure, label) into one that returns an inline SVG element."""
 
     @functools.wraps(plot)
-    def styled(*args: Any, **options: Any) -> str:
+    def draw(*args: Any, **options: Any) -> str:
         try:
             from matplotlib import rc_context
         except ImportError:
@@ -127,10 +127,10 @@ def _styled(plot: Callable[..., Any]) -> Callable[..., str]:
         with rc_context({**_STYLE, 'svg.hashsalt': f'plot{next(_serial)}'}):
             return _svg(*plot(*args, **options))
 
-    return styled
+    return draw
 
 
-def _figure(width: float, height: float, rows: int, columns: int) -> tuple[Any, list[Any]]:
+def new_figure(width: float, height: float, rows: int, columns: int) -> tuple[Any, list[Any]]:
     """Figure of `width` by `height` [inch] and its axes, row by row."""
     from matplotlib.figure import Figure
 
@@ -155,10 +155,10 @@ def _svg(figure: Any, label: str) -> str:
     )
 
 
-@_styled
+@styled
 def learning_curve(learning: Learning) -> tuple[Any, str]:
     """Reward and validated success over training time; the kept checkpoint is marked."""
-    figure, (left, right) = _figure(9.0, 2.9, 1, 2)
+    figure, (left, right) = new_figure(9.0, 2.9, 1, 2)
     left.plot(learning.seconds, learning.rewards, color=SERIES[0])
     left.set(xlabel='training, processor time [s]', ylabel='mean reward a step', title='Reward')
     rates = [wilson(int(won), learning.episodes) for won in learning.successes]
@@ -174,7 +174,7 @@ def learning_curve(learning: Learning) -> tuple[Any, str]:
     return figure, 'Learning curve'
 
 
-@_styled
+@styled
 def success_bins(
     parameters: Mapping[str, Sequence[Bin]], comparisons: int, columns: int = 4
 ) -> tuple[Any, str]:
@@ -183,7 +183,7 @@ def success_bins(
     `comparisons` is the number of bins that were looked at to choose these, see `weak_bins`.
     """
     rows = -(-len(parameters) // columns)
-    figure, axes = _figure(9.0, 0.3 + 1.9 * rows, rows, columns)
+    figure, axes = new_figure(9.0, 0.3 + 1.9 * rows, rows, columns)
     lowest = min(part.rate.low for bins in parameters.values() for part in bins)
     for axis, (name, bins) in zip(axes, parameters.items(), strict=False):
         weak = weak_bins(bins, comparisons=comparisons)
@@ -207,10 +207,10 @@ def success_bins(
     return figure, 'Success by randomized parameter'
 
 
-@_styled
+@styled
 def flight(log: Flight) -> tuple[Any, str]:
     """Path from above and from the side, and the error over time."""
-    figure, (above, side, error) = _figure(9.0, 2.9, 1, 3)
+    figure, (above, side, error) = new_figure(9.0, 2.9, 1, 3)
     moves = float(np.ptp(log.goal, axis=0).max()) > 1e-6
     for axis, (first, second), title in (
         (above, (0, 1), 'From above'),
@@ -247,12 +247,12 @@ def duration(micros: float) -> str:
     return f'{micros:.0f}' if micros >= 100.0 else f'{micros:.3g}'
 
 
-@_styled
+@styled
 def latency_histogram(latencies: Sequence[Durations]) -> tuple[Any, str]:
     """Histograms on a logarithmic axis with median and 99th percentile, one panel a kind."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure, axes = _figure(9.0, 2.7, 1, len(latencies))
+    figure, axes = new_figure(9.0, 2.7, 1, len(latencies))
     for axis, latency, colour in zip(axes, latencies, itertools.cycle(SERIES), strict=False):
         low, high = np.percentile(latency.micros, (0.0, 99.9))
         edges = np.geomspace(max(0.5 * low, 1e-2), 1.3 * high, 80)

@@ -45,8 +45,8 @@ class Bin:
     rate: Interval
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Success rate with its Wilson score interval.
+def wilson(successes: float, trials: float, confidence: float = 0.95) -> Interval:
+    """Success rate with its Wilson score interval; an effective number of trials is a fraction.
 
     Raises:
         ValueError: Without trials, or with more successes than trials.

@@ -1,0 +1,1 @@
+"""Navigation compared: planners in arenas, scores, statistics, a report."""
