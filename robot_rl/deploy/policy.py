@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from robot_rl.errors import MissingPackageError, PolicyFileError
 from robot_rl.spec import policy_file
-from robot_rl.spec.contract import Contract
-from robot_rl.spec.policy_file import GOLDEN_TOLERANCE, PolicyFile
+from robot_rl.spec.contract import Contract, directions_of, fitted
+from robot_rl.spec.policy_file import BEAMS, GOLDEN_TOLERANCE, PolicyFile
+from robot_rl.spec.robot import Robot
 
 _REFUSALS = (
     'Fail',
@@ -41,6 +42,12 @@ class Policy:
     def __init__(self, file: PolicyFile, contract: Contract, session: Any) -> None:
         """Bind buffers to a checked file's session; `load` does the checking."""
         self.path = file.path
+        self._session = session
+        self.golden = golden_rows(file, contract)
+        """Inputs, memory and what they must lead to, a dictionary of (size,) arrays a row."""
+        self._bind(contract)
+
+    def _bind(self, contract: Contract) -> None:
         self.contract = contract
         self.inputs: dict[str, Array] = {
             s.name: np.zeros(s.size, np.float32) for s in contract.signals
@@ -51,10 +58,7 @@ class Policy:
         self.setpoint: Array = np.zeros(len(contract.setpoint_fields), np.float32)
         """Result of the last step, float32 (n,), rewritten by each step [SI]."""
         self._memory_out = np.zeros_like(self.memory)
-        self.golden = golden_rows(file, contract)
-        """Inputs, memory and what they must lead to, a dictionary of (size,) arrays a row."""
-        self._session = session
-        self._binding = session.io_binding()
+        self._binding = self._session.io_binding()
         buffers = {**self.inputs, 'memory': self.memory}
         for name, size in contract.input_sizes.items():
             address = buffers[name].ctypes.data
@@ -83,6 +87,15 @@ class Policy:
         check_interface(file, contract, session)
         return cls(file, contract, session)
 
+    def fit(self, robot: Robot) -> None:
+        """Take as many beams as the lidar of `robot` has, where any lidar will do.
+
+        Buffers are new ones if those are not as many as before.
+        """
+        contract = fitted(self.contract, robot)
+        if contract is not self.contract:
+            self._bind(contract)
+
     def reset(self) -> None:
         """Forget: set the memory to zero, as at the start of an episode."""
         self.memory.fill(0.0)
@@ -98,7 +111,7 @@ class Policy:
         return self.setpoint
 
     def self_test(self) -> float:
-        """Compute the golden rows again, leaving inputs, memory and setpoint as they were.
+        """Compute the golden rows again, beside the buffers.
 
         Returns:
             The largest error, as a part of what is allowed.
@@ -106,13 +119,7 @@ class Policy:
         Raises:
             PolicyFileError: A golden row does not reproduce.
         """
-        buffers = [*self.inputs.values(), self.memory, self.setpoint]
-        before: list[Array] = [np.array(buffer) for buffer in buffers]
-        try:
-            errors = [self._golden_error(row) for row in self.golden]
-        finally:
-            for buffer, value in zip(buffers, before, strict=True):
-                buffer[:] = value
+        errors = [self._golden_error(row) for row in self.golden]
         worst = max(errors)
         if not worst <= 1.0:  # also for NaN
             raise PolicyFileError(
@@ -124,16 +131,20 @@ class Policy:
 
     def _golden_error(self, row: dict[str, Array]) -> float:
         """Error of one golden row, as a part of what is allowed; infinite where not finite."""
-        for name, buffer in self.inputs.items():
-            buffer[:] = row[name]
-        self.memory[:] = row['memory']
-        self.step()
         contract = self.contract
-        span = np.subtract(contract.setpoint_high, contract.setpoint_low)
-        parts = [np.abs(self.setpoint - row['setpoint']) / span]
-        parts.append(
-            np.abs(self.memory - row['memory_out']) / np.maximum(1.0, np.abs(row['memory_out']))
+        given = {name: row[name][None] for name in contract.input_sizes}
+        got = dict(
+            zip(
+                contract.output_sizes,
+                self._session.run([*contract.output_sizes], given),
+                strict=True,
+            )
         )
+        span = np.subtract(contract.setpoint_high, contract.setpoint_low)
+        parts = [np.abs(got['setpoint'][0] - row['setpoint']) / span]
+        if 'memory_out' in got:
+            wanted = row['memory_out']
+            parts.append(np.abs(got['memory_out'][0] - wanted) / np.maximum(1.0, np.abs(wanted)))
         error = float(np.concatenate(parts).max()) / GOLDEN_TOLERANCE
         return error if np.isfinite(error) else float('inf')
 
@@ -178,11 +189,16 @@ def open_session(file: PolicyFile) -> Any:
 
 def check_interface(file: PolicyFile, contract: Contract, session: Any) -> None:
     """Raise PolicyFileError unless the graph takes and returns what the contract says."""
+    free = {s.name for s in contract.signals if s.frame == 'beam'}
+    free = free if directions_of(contract) else set[str]()
     for what, wanted, found in (
         ('inputs', contract.input_sizes, session.get_inputs()),
         ('outputs', contract.output_sizes, session.get_outputs()),
     ):
-        expected = {name: ('tensor(float)', [1, size]) for name, size in wanted.items()}
+        expected: dict[str, tuple[str, list[Any]]] = {
+            name: ('tensor(float)', [1, BEAMS if name in free else size])
+            for name, size in wanted.items()
+        }
         got = {node.name: (node.type, node.shape) for node in found}
         if got != expected:
             raise PolicyFileError(

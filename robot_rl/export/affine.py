@@ -98,7 +98,7 @@ class _Reader:
 
     def _vector(self, name: str) -> bool:
         shape = self.shapes.get(name, [])
-        return name not in self.constants and len(shape) == 2 and shape[0] == 1
+        return name not in self.constants and len(shape) == 2 and shape[0] == 1 and shape[1] > 0
 
     def _step(self, node: NodeProto) -> Any:
         """Function that reads an affine node, or None for a node that is not."""

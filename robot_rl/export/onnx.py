@@ -161,6 +161,16 @@ def _golden_rows(
     return rows
 
 
+def _free(graph: PolicyGraph) -> Any:
+    """Which dimensions are for the robot to say: how many beams, where any lidar will do."""
+    if graph.task.directions is None:
+        return None
+    frames = {signal.name: signal.frame for signal in graph.task.signals}
+    beams = torch.export.Dim(policy_file.BEAMS, min=2)
+    axes = [{1: beams} if frames.get(name) == 'beam' else None for name in graph.input_names]
+    return (tuple(axes),)
+
+
 def _trace(graph: PolicyGraph) -> Any:
     """ONNX model of a module: constants folded, every weight inside, batch 1."""
     logger = logging.getLogger('torch.onnx')
@@ -179,6 +189,7 @@ def _trace(graph: PolicyGraph) -> Any:
                 output_names=graph.output_names,
                 opset_version=OPSET,
                 dynamo=True,
+                dynamic_shapes=_free(graph),
                 external_data=False,
                 verbose=False,
             )

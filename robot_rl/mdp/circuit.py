@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from robot_rl.kernels import corridor
+from robot_rl.mdp.observations import heading
 from robot_rl.mdp.racing import Grip, speed_profile
 from robot_rl.mdp.tracks import SECTIONS, Tracks
 from robot_rl.spec.lidar import Lidar
@@ -130,8 +131,7 @@ class Circuit:
     def perceive(self, signals: State, drawn: State) -> dict[str, torch.Tensor]:
         """The scan, and where the robot is on its track."""
         edges, spine, spacing = self._arrays
-        w, x, y, z = signals['base_quat_w'].unbind(1)
-        yaw = torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+        yaw = heading(signals['base_quat_w'])
         pose = torch.column_stack((signals['base_pos_w'][:, :2], yaw)).numpy()
         track = drawn['track_id'][:, 0].long()
         index, lidar, num = track.numpy(), self._lidar, len(pose)

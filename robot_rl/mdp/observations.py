@@ -64,6 +64,12 @@ def rotation_matrix(quat: torch.Tensor) -> torch.Tensor:
     return (_QUAT_TO_MATRIX.to(quat.device) @ outer.T).T
 
 
+def heading(quat: torch.Tensor) -> torch.Tensor:
+    """Yaw (n,) [rad] of unit quaternions wxyz (n, 4)."""
+    w, x, y, z = quat.unbind(1)
+    return torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+
+
 def quat_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Product (n, 4) of quaternions wxyz: first the turn `b`, then the turn `a`."""
     outer = (a.unsqueeze(2) * b.unsqueeze(1)).flatten(1)

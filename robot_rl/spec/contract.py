@@ -8,7 +8,7 @@ the shortest text that reads back as the same float.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 import hashlib
 import json
 from typing import Any, cast
@@ -16,12 +16,15 @@ from typing import Any, cast
 from robot_rl.errors import ContractError, SpecError
 from robot_rl.spec import contract_json
 from robot_rl.spec.contract_json import SCHEMA
+from robot_rl.spec.lidar import Directions
 from robot_rl.spec.robot import Robot, Setpoint, Topic
 from robot_rl.spec.signal import VOCABULARY, Signal
 from robot_rl.spec.task import Task
 
 SLOW = 'slow_topics_hz'
 """Key of `Contract.training`: topics that came less often than the policy ran, and their rates."""
+LOOKS = 'directions'
+"""Key of `Contract.training`: in which directions a policy looks that takes any lidar."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,35 @@ def contract_of(
         control_dt=task.control_dt,
         memory_size=task.memory_size,
         versions=dict(versions),
-        training={**training, **({SLOW: slow} if slow else {})},
+        training={
+            **training,
+            **({SLOW: slow} if slow else {}),
+            **({LOOKS: asdict(task.directions)} if task.directions else {}),
+        },
         evaluation=dict(evaluation),
         statistics={name: dict(entry) for name, entry in statistics.items()},
     )
+
+
+def directions_of(contract: Contract) -> Directions | None:
+    """In which directions the policy looks, if it takes any lidar that shows them."""
+    told = contract.training.get(LOOKS)
+    return Directions(**cast('dict[str, Any]', told)) if isinstance(told, dict) else None
+
+
+def fitted(contract: Contract, robot: Robot) -> Contract:
+    """The contract with as many beams as the lidar of `robot` has, where any lidar will do.
+
+    What training saw of single beams is left out: those are others.
+    """
+    if directions_of(contract) is None or robot.lidar is None:
+        return contract
+    signals = tuple(robot.signal(s.name) if s.frame == 'beam' else s for s in contract.signals)
+    if signals == contract.signals:
+        return contract
+    kept = {s.name for s in signals if s.frame != 'beam'}
+    statistics = {name: row for name, row in contract.statistics.items() if name in kept}
+    return replace(contract, signals=signals, statistics=statistics)
 
 
 def differences(contract: Contract, robot: Robot) -> list[str]:
@@ -135,7 +163,10 @@ def differences(contract: Contract, robot: Robot) -> list[str]:
     else:
         found += _setpoint_differences(contract, setpoint)
     topics = {name: topic for topic in robot.topics for name in topic.signals}
-    for signal in contract.signals:
+    looks = directions_of(contract)
+    if looks is not None and robot.lidar is not None and (lack := looks.lacks(robot.lidar)):
+        found.append(f'The lidar of {robot.name!r} does not do for this policy: {lack}.')
+    for signal in fitted(contract, robot).signals:
         found += _signal_differences(signal, robot, topics.get(signal.name))
     return found + _rate_differences(contract, topics)
 

@@ -24,6 +24,8 @@ from robot_rl.errors import PolicyFileError
 CONTRACT_KEY = 'robot_rl.contract'
 GOLDEN_KEY = 'robot_rl.golden'
 DIGEST_KEY = 'robot_rl.digest'
+BEAMS = 'beams'
+"""Name of the dimension that is as long as a robot's lidar has beams."""
 NO_DIGEST = '0' * 64
 OPSETS = (13, 21)
 """Oldest and newest opset of the standard ONNX operators that is accepted."""

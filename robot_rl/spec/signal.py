@@ -75,6 +75,7 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('joint_vel', 1, 'rad/s', 'joint', 1e3, 'joint velocities; m/s where they slide'),
         _signal('joint_effort', 1, 'N m', 'joint', 1e4, 'efforts of the drives'),
         _signal('scan', 1, 'm', 'beam', 1e3, 'lidar ranges, counter-clockwise'),
+        _signal('scan_angles', 2, 'rad', 'body', 7.0, 'of the first beam; from each to the next'),
         _signal('contact', 1, '1', 'none', 2.0, 'touches what it must not: 1, else 0', True),
         _signal('touch', 1, '1', 'link', 2.0, 'feet or wheels on something: 1, else 0', True),
         _signal('foot_height', 1, 'm', 'link', 10.0, 'soles of the feet over the ground', True),
@@ -91,6 +92,10 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('track_clearance', 1, 'm', 'none', 1e3, 'from the outline to a wall', True),
         _signal('track_curvature', 8, '1/m', 'none', 10.0, 'of the centre line ahead', True),
         _signal('track_reference', 1, 'm/s', 'none', 50.0, 'speed to be compared with', True),
+        _signal('arena_start', 3, '1', 'none', 1e3, 'x, y [m], yaw [rad] of the start', True),
+        _signal('arena_clearance', 1, 'm', 'none', 1e3, 'from the outline to an obstacle', True),
+        _signal('arena_distance', 1, 'm', 'none', 1e10, 'length of the way to the goal', True),
+        _signal('arena_approach', 1, 'm/s', 'none', 50.0, 'how fast that way shortens', True),
         _signal('external_force_w', 3, 'N', 'world', 1e3, 'disturbing force', True),
         _signal('external_torque_b', 3, 'N m', 'body', 1e3, 'disturbing torque', True),
     ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from robot_rl.errors import SpecError
+from robot_rl.spec.lidar import Directions
 from robot_rl.spec.robot import Robot, Setpoint
 from robot_rl.spec.signal import Signal
 from robot_rl.spec.terrain import Terrain
@@ -118,6 +119,8 @@ class Task:
     mirror image comes from, and its sign. Empty where left and right differ."""
     training: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of the learner that differ from its defaults."""
+    directions: Directions | None = None
+    """In which a policy sees the scan, where any lidar will do that shows them."""
     curriculum: str = 'none'
     """What chooses the parameters that its randomization leaves to one, see curricula/."""
     world: Callable[[Mapping[str, Any]], World] | None = None
