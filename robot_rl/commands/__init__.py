@@ -23,5 +23,6 @@ COMMANDS: dict[str, Any] = {
     'bench latency': bench.BenchLatency,
     'bench startup': bench.BenchStartup,
     'bench walk': bench.BenchWalk,
+    'bench nav': bench.BenchNav,
 }
 """Command to the dataclass of its options; a space separates a subcommand."""

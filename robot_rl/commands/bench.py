@@ -147,3 +147,40 @@ class BenchWalk:
 
         print(walk.text(walk.walks(self.policy, self.engine, self.episodes, self.seed)))
         return 0
+
+
+@dataclass(frozen=True)
+class BenchNav:
+    """Planners and policies in the same worlds, within the same limits; writes a report."""
+
+    contenders: Positional[tuple[str, ...]] = (
+        'reference:dwa',
+        'reference:mppi',
+        'reference:pure_pursuit',
+    )
+    """reference:dwa, reference:mppi, reference:pure_pursuit, policy:FILE."""
+    robot: str = 'jackal'
+    """Whose limits, footprint and lidar all have."""
+    barn: Path | None = None
+    """File of BARN worlds to drive in, instead of drawn ones."""
+    crowd: int = 0
+    """Rooms with ten people walking to drive in, instead of drawn worlds."""
+    worlds: int = 50
+    """How many to draw, or to take of the file."""
+    seeds: int = 1
+    """Trials of each contender in each world, with seeds from 1000000."""
+    quick: bool = False
+    """Twelve worlds: a first impression in minutes."""
+    out: Path = Path('runs/nav')
+    """Folder of the report and of all trials; what is there already is not run again."""
+
+    def run(self) -> int:
+        """Run what is missing, write the page, say where it is."""
+        from robot_rl.bench.navigation import compare, worlds
+
+        num = 12 if self.quick else self.worlds
+        arenas = worlds.choose(self.robot, self.barn, self.crowd, num)
+        seeds = tuple(range(TEST_SEED, TEST_SEED + self.seeds))
+        what = compare.Comparison(self.contenders, self.robot, arenas, seeds)
+        print(f'report {compare.compare(what, self.out)}')
+        return 0

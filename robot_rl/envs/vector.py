@@ -102,9 +102,8 @@ class VectorEnv:
         self._check(functions)
         if fused and task.perceive is None and self.device.type == 'cpu':
             # All that the functions depend on; the rest is in their sizes.
-            parts = _parts(task)
-            key = (parts, tuple(drawn), noise, LOSS in self.parameters, bool(self._lessons))
-            self._fuse(functions, key)
+            lost, taught = LOSS in self.parameters, bool(self._lessons)
+            self._fuse(functions, (_parts(task), tuple(drawn), noise, lost, taught))
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: Group = {}
         self._measured: Group = {}

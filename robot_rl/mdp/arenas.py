@@ -20,8 +20,9 @@ from robot_rl.spec.world import Block, Line, World
 
 State = Mapping[str, torch.Tensor]
 
-SEEDS = 2**24
-"""Seeds of arenas: what a float32 counts to."""
+SEEDS = 2**23
+"""Seeds of arenas for training: half of what a float32 counts to. The other half is for judging,
+see `held_out`."""
 NEAR = 1.0
 """[m] obstacles further away than this count as this far."""
 WALL_HEIGHT, PERSON_HEIGHT = 0.5, 1.7  # [m] in pictures
@@ -175,14 +176,54 @@ class Arenas:
         """Walls and columns of the arena that an environment drew; people where they begin."""
         key = torch.from_numpy(np.array(known['arena_key'], np.float32)[None])
         slot = int(self._find(key)[0])
-        frame, bank = self._bank.frame[slot], self._bank
-        listed = bank.items[slot, : bank.head[slot, int(frame[2] * frame[3])]]
-        lines = [_wall(bank.segments[slot, -1 - item]) for item in np.unique(listed[listed < 0])]
-        round_things = [bank.circles[slot, item] for item in np.unique(listed[listed >= 0])]
-        blocks = [_column(x, y, r, WALL_HEIGHT) for x, y, r in round_things]
-        people = bank.walkers[slot]
+        circles, segments = _listed(self._bank, slot)
+        lines = [_wall(segment) for segment in segments]
+        blocks = [_column(x, y, r, WALL_HEIGHT) for x, y, r in circles]
+        people = self._bank.walkers[slot]
         blocks += [_column(x, y, r, PERSON_HEIGHT) for x, y, _, _, r in people[people[:, 4] > 0.0]]
         return World(tuple(lines), tuple(blocks))
+
+
+def held_out(
+    num: int, seed: int, footprint: Sequence[tuple[float, float]], margin: float
+) -> list[Arena]:
+    """`num` arenas that no training meets, drawn as training draws; the rest as in `Arenas`."""
+    generator = np.random.default_rng(seed)
+    keys = generator.random((num, arena_draw.KEY)).astype(np.float32)
+    keys[:, 0] = SEEDS + generator.integers(0, SEEDS, num)
+    corners = np.array(footprint, np.float32)
+    radius = margin + float(np.abs(corners[:, 1]).max())
+    bank = arena_build.bank(1, arena_draw.CIRCLES, arena_draw.SEGMENTS, arena_draw.WALKERS)
+    distance, ends = np.zeros(arena_build.NODES, np.float32), np.zeros(6, np.float32)
+    found: list[Arena] = []
+    for index, key in enumerate(keys):
+        arena_draw.draw(bank, 0, key, radius, corners, distance, ends)
+        circles, segments = _listed(bank, 0)
+        x, y, yaw, goal_x, goal_y, length = ends.astype(float).tolist()
+        low_x, low_y, high_x, high_y = bank.room[0].astype(float).tolist()
+        found.append(
+            Arena(
+                name=f'arena-{seed}-{index}',
+                start=(x, y, yaw),
+                goal=(goal_x, goal_y),
+                path_length=length,
+                segments=np.concatenate((segments[:, :2], segments[:, :2] + segments[:, 2:]), 1),
+                circles=circles,
+                walkers=bank.walkers[0][bank.walkers[0, :, 4] > 0.0].astype(float),
+                room=(low_x, low_y, high_x, high_y),
+                goal_tolerance=0.5,
+                time_limit_s=60.0,
+            )
+        )
+    return found
+
+
+def _listed(bank: arena.Bank, slot: int) -> tuple[Any, Any]:
+    """Circles (n, 3) and segments (n, 4), as one end and the way to the other, of an arena."""
+    frame = bank.frame[slot]
+    items = np.unique(bank.items[slot, : bank.head[slot, int(frame[2] * frame[3])]])
+    circles, segments = bank.circles[slot, items[items >= 0]], bank.segments[slot]
+    return circles.astype(float), segments[-1 - items[items < 0]].astype(float)
 
 
 def _wall(segment: Any) -> Line:

@@ -193,7 +193,8 @@ class NavigationNode(PolicyNode):
 
     def _idle(self) -> None:
         super()._idle()
-        self._ask(self._rhythm.now())
+        if self._goals is not None:  # it is configured
+            self._ask(self._rhythm.now())
 
     def _ask(self, now: float) -> None:
         """See to the goal, and ask the policy for it."""

@@ -24,8 +24,9 @@ SPIN_S = 0.1
 """[s] longest wait for ROS, so that a signal is noticed: Python runs its handler only between
 waits."""
 
-TEARDOWN_S = 15
-"""[s] after which a process that cannot take its middleware down is ended by the kernel."""
+TEARDOWN_S = 5
+"""[s] after which a process that cannot take its middleware down is ended by the kernel: less than
+GRACE_S of description.py, after which whoever started it would kill it."""
 
 
 class Stop:

@@ -375,7 +375,7 @@ def test_another_type_on_the_topic_is_refused_at_the_start(lasting_nodes, nodes,
         process = start(nodes, place, stamped=True)
         assert process.wait(60) == 2
         assert 'cmd_vel_nav must have one type' in text(process)
-        assert 'world (geometry_msgs/msg/Twist)' in text(process)
+        assert '(geometry_msgs/msg/Twist). The robot would not move' in text(process)
         assert 'stamped' in text(process)
         second = start(nodes, place, stamped=False)
         assert ended(nodes.until, world.go(1.0, 0.0)) == (SUCCEEDED, 0, '')

@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 
 from robot_rl.errors import SpecError
+from robot_rl.learn.config import TEST_SEED
+from robot_rl.mdp.arenas import held_out
+from robot_rl.spec import registry
 from robot_rl.spec.arena import Arena
+from robot_rl.tasks import navigate
 
 PERSON = 0.25
 """[m] radius of a person."""
@@ -49,7 +53,9 @@ def barn(path: Path) -> list[Arena]:
         ) from None
 
 
-def crowd(num: int, seed: int, people: int = 10, speed: float = 1.2, edge: float = 10.0) -> Any:
+def crowd(
+    num: int, seed: int, people: int = 10, speed: float = 1.2, edge: float = 10.0
+) -> list[Arena]:
     """`num` square rooms of `edge` [m] in which `people` walk at `speed` [m/s], heeding nobody.
 
     Start and goal are in opposite corners; nobody begins within 1.5 m of the start.
@@ -80,3 +86,28 @@ def crowd(num: int, seed: int, people: int = 10, speed: float = 1.2, edge: float
             )
         )
     return rooms
+
+
+def choose(robot_name: str, file: Path | None, people: int, num: int) -> list[Arena]:
+    """`num` worlds of a BARN file, or `people` rooms of walkers, or `num` drawn ones.
+
+    Raises SpecError for a file and rooms at once, a number below 1, a robot without footprint.
+    """
+    robot = registry.robot(robot_name)
+    if file is not None and people:
+        raise SpecError(
+            f'Worlds come from {file} or are rooms with people, not both. Leave out --barn or '
+            '--crowd.'
+        )
+    if num < 1 or people < 0:
+        raise SpecError(f'There must be at least one world, got {num}. Choose another --worlds.')
+    if not robot.footprint:
+        raise SpecError(
+            f'Robot {robot.name!r} has no footprint to navigate with. Choose one that has, such '
+            'as jackal.'
+        )
+    if file is not None:
+        return barn(file)[:num]
+    if people:
+        return crowd(people, TEST_SEED)
+    return held_out(num, TEST_SEED, robot.footprint, navigate.MARGIN)
