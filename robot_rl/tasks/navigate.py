@@ -96,10 +96,7 @@ class Navigate:
 
     def observe(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
         """Bins and how they change, the goal, motion, actions sent, and where the robot was."""
-        bins, way = (
-            self.bins(signals),
-            self.goal(signals),
-        )
+        bins, way = self.bins(signals), self.goal(signals)
         yaw = observations.heading(signals['base_quat_w'])
         distance = observations.norm(way).unsqueeze(1)
         past = [_turned(self.memory(memory, name) - way, yaw) for name in ('lately', 'long_ago')]
