@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import fields
 from typing import NamedTuple
 
 import torch
@@ -98,7 +99,8 @@ class VectorEnv:
         self._act = functions.act
         if fused and task.perceive is None and self.device.type == 'cpu':
             # All that the functions depend on; the rest is in their sizes.
-            key = (id(task), tuple(drawn), noise, LOSS in self.parameters, bool(self._lessons))
+            parts = _parts(task)
+            key = (parts, tuple(drawn), noise, LOSS in self.parameters, bool(self._lessons))
             self._fuse(functions, key)
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: Group = {}
@@ -257,3 +259,9 @@ class VectorEnv:
             (self._fixed, fixed),
         ):
             write(target, env_ids, source)
+
+
+def _parts(task: Task) -> Hashable:
+    """What of a task `Functions` may depend on, by identity: all but how long an episode is."""
+    names = (field.name for field in fields(task) if field.name != 'episode_length_s')
+    return tuple(id(getattr(task, name)) for name in names)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 import logging
 
 import pytest
@@ -179,6 +180,16 @@ def _copy_state(source, target):
     target.engine._records.data.copy_(source.engine._records.data)
     for name in ('_state', '_measured', '_fixed'):
         setattr(target, name, {k: v.clone() for k, v in getattr(source, name).items()})
+
+
+def test_only_what_a_task_computes_is_compiled_anew():
+    task = registry.task('hover-crazyflie')
+    shorter = replace(task, episode_length_s=1.0)
+    heavier = replace(task, rewards=(replace(task.rewards[0], weight=7.0), *task.rewards[1:]))
+    made = [make_env(each, 'analytic', 2, seed=0)._advance for each in (task, shorter, heavier)]
+    first, same, other = (step._run for step in made if isinstance(step, Fused))
+    assert first is same
+    assert first is not other
 
 
 def test_functions_of_one_key_are_compiled_once_and_keep_their_own_random_numbers():
