@@ -44,8 +44,12 @@ class Simulator:
         self.sizes = tuple(part.shape[-1] for part in windows.forced.values())
         self._make, self._robot, self._level, self._windows = make, robot, level, windows
         self._engines: dict[int, Engine] = {}
-        self._forced = {name: _float(part) for name, part in windows.forced.items()}
+        forced = {name: _float(part) for name, part in windows.forced.items()}
         self._setpoint = _float(windows.setpoint)
+        self._begin = {name: part[windows.warm] for name, part in forced.items()}
+        warm = [_unit(name, part[: windows.warm]) for name, part in forced.items()]
+        self._warm = torch.cat([*warm, self._setpoint[: windows.warm]], 2)
+        """(warm, windows, size + setpoint): side by side, which is repeated at once."""
         self._states = states(make(robot, level, 1, windows.step_s))
 
     @property
@@ -73,15 +77,15 @@ class Simulator:
             {n: _float(v).repeat_interleave(num, 0) for n, v in parameters.items()}, everyone
         )
         warm = self._windows.warm
-        forced = {name: rows[:, part] for name, rows in self._forced.items()}
+        widths = (*self.sizes, self._setpoint.shape[2])
         for index in range(warm):
-            self._put(
-                engine, everyone, {n: r[index].repeat(candidates, 1) for n, r in forced.items()}
-            )
-            engine.step(self._setpoint[index, part].repeat(candidates, 1))
+            *state, setpoint = self._warm[index, part].repeat(candidates, 1).split(widths, 1)
+            self._put(engine, everyone, dict(zip(self.names, state, strict=True)))
+            engine.step(setpoint)
         offsets = _float(start).flatten(0, 1).split(self.sizes, 1)
-        begin = {n: r[warm].repeat(candidates, 1) for n, r in forced.items()}
-        self._put(engine, everyone, {n: begin[n] + o for n, o in zip(begin, offsets, strict=True)})
+        begin = {n: r[part].repeat(candidates, 1) for n, r in self._begin.items()}
+        moved = {n: _unit(n, begin[n] + o) for n, o in zip(begin, offsets, strict=True)}
+        self._put(engine, everyone, moved)
         found = torch.empty(self._windows.free + 1, len(everyone), self.size)
         for index in range(len(found)):
             signals = engine.signals()
@@ -92,9 +96,6 @@ class Simulator:
 
     def _put(self, engine: Engine, everyone: torch.Tensor, state: dict[str, torch.Tensor]) -> None:
         """Put the measured signals into `state`; what no sensor reports stays as it is."""
-        for name, value in state.items():
-            if signal(name).is_quaternion:
-                state[name] = value / value.norm(dim=1, keepdim=True)
         now = engine.signals()
         engine.reset(everyone, {name: now[name] for name in self._states} | state)
 
@@ -102,6 +103,11 @@ class Simulator:
         if num not in self._engines:
             self._engines[num] = self._make(self._robot, self._level, num, self._windows.step_s)
         return self._engines[num]
+
+
+def _unit(name: str, value: torch.Tensor) -> torch.Tensor:
+    """Values of a signal, quaternions of length 1."""
+    return value / value.norm(dim=-1, keepdim=True) if signal(name).is_quaternion else value
 
 
 def _float(values: Array) -> torch.Tensor:
