@@ -126,9 +126,19 @@ def _message(call: ast.Call, kind: str, words: Words) -> str:
 # Where errors are made
 
 
+@cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@cache
+def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
 def _trees(root: Path) -> dict[str, ast.Module]:
     return {
-        path.relative_to(root).as_posix(): ast.parse(path.read_text(encoding='utf-8'))
+        path.relative_to(root).as_posix(): _parsed(path.read_text(encoding='utf-8'))
         for path in sorted(root.rglob('*.py'))
     }
 
@@ -139,7 +149,7 @@ def _kinds(trees: dict[str, ast.Module]) -> Words:
     found = -1
     while len(kinds) != found:
         found = len(kinds)
-        for node in (n for tree in trees.values() for n in ast.walk(tree)):
+        for node in (n for tree in trees.values() for n in _nodes(tree)):
             if isinstance(node, ast.ClassDef) and {ast.unparse(b) for b in node.bases} & {*kinds}:
                 kinds[node.name] = str(ast.get_docstring(node)).partition('\n')[0]
     return kinds
@@ -156,9 +166,9 @@ Owners = dict[ast.AST, Function]
 
 def _owners(tree: ast.Module) -> Owners:
     owners: Owners = {}
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, Function):
-            owners |= dict.fromkeys(ast.walk(node), node)  # an inner function comes later
+            owners |= dict.fromkeys(_nodes(node), node)  # an inner function comes later
     return owners
 
 
@@ -182,9 +192,9 @@ def _texts(nodes: Iterable[ast.AST], line: int) -> Words:
 
 
 def _words(tree: ast.Module, owners: Owners, call: ast.Call) -> Words:
-    outside = (n for node in tree.body for n in ast.walk(node) if n not in owners)
+    outside = (n for node in tree.body for n in _nodes(node) if n not in owners)
     function = owners.get(call)
-    inside = ast.walk(function) if function else ()
+    inside = _nodes(function) if function else ()
     return _texts(outside, call.lineno) | _texts(inside, call.lineno)
 
 
@@ -194,9 +204,9 @@ def _origins(tree: ast.Module, owners: Owners, call: ast.Call) -> dict[int, Word
     if function is None:
         return own
     names = [argument.arg for argument in function.args.args]
-    used = {n.id for value in call.args for n in ast.walk(value) if isinstance(n, ast.Name)}
+    used = {n.id for value in call.args for n in _nodes(value) if isinstance(n, ast.Name)}
     origins: dict[int, Words] = {}
-    for other in ast.walk(tree):
+    for other in _nodes(tree):
         if isinstance(other, ast.Call) and _called(other) == function.name:
             words = _words(tree, owners, other)
             passed = zip(names, other.args, strict=False)
@@ -208,7 +218,7 @@ def _origins(tree: ast.Module, owners: Owners, call: ast.Call) -> dict[int, Word
 def _sites(file: str, tree: ast.Module, kinds: Words) -> list[Site]:
     owners = _owners(tree)
     found: list[tuple[int, Site]] = []
-    for call in ast.walk(tree):
+    for call in _nodes(tree):
         if isinstance(call, ast.Call) and (kind := _called(call)) in kinds:
             words = _words(tree, owners, call)
             for line, more in _origins(tree, owners, call).items():
@@ -295,8 +305,8 @@ def unreadable(root: Path) -> list[str]:
     trees, found = _trees(root), []
     everywhere = {*_kinds(trees), *dir(builtins), 'Stopped', 'yaml'}
     for file, tree in trees.items():
-        own = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef | Function)}
-        for node in ast.walk(tree):
+        own = {n.name for n in _nodes(tree) if isinstance(n, ast.ClassDef | Function)}
+        for node in _nodes(tree):
             if isinstance(node, ast.Raise) and node.exc is not None:
                 names = {n.id for n in ast.walk(node.exc) if isinstance(n, ast.Name)}
                 if not names & (everywhere | own):
