@@ -67,6 +67,12 @@ def recording(record):
     return record(1)
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No picture: it takes as long as half a fit, and other tests look at theirs."""
+    monkeypatch.setattr('robot_rl.identify.identify.picture', lambda *_: None)
+
+
 @pytest.fixture(scope='module')
 def weighed(recording, tmp_path_factory):
     """What the flight says about a robot that was put on a scale."""
@@ -91,6 +97,7 @@ def test_hidden_parameters_are_recovered(weighed):
     assert not weighed.findings.untold
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_intervals_hold_the_truth_in_most_flights(record, weighed, tmp_path):
     """95 % are promised, and a few flights do not count them: docs/identify.md does."""
     off = [misses(weighed)]
@@ -149,6 +156,7 @@ def test_the_proposal_is_a_randomization_file_around_the_truth(weighed):
     assert weighed.picture.read_bytes().startswith(b'\x89PNG')
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_what_one_flight_cannot_tell_apart_is_said(recording, tmp_path):
     """Mass, inertia, thrust and drag together only scale the forces: no motion shows the scale."""
     result = identify(recording, 'crazyflie', out=tmp_path / 'proposed.yaml')
@@ -256,6 +264,7 @@ def test_another_robot_takes_no_other_code(tmp_path, fly, hide):
         assert finding.half[0] < 0.1 * 1.96 * finding.believed_std[0], name
     assert ['mass', 'inertia'] in [list(group) for group in result.findings.together]
     assert set(result.findings.untold) == {'acceleration_limit', 'braking_limit'}
+    assert result.picture.read_bytes().startswith(b'\x89PNG')
     proposed = {i.parameter: i for i in load_randomization(result.robot, result.proposal)}
     assert proposed['friction'].curriculum
     assert 'action_delay' in proposed
