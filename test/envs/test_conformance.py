@@ -25,7 +25,24 @@ PAIRS = [
 def test_conformance(task_id, engine, check):
     if engine != 'analytic':
         pytest.importorskip(engine)
-    check(registry.task(task_id), engine)
+    task = registry.task(task_id)
+    check(task if check is CHECKS[0] else _narrowed(task, engine), engine)
+
+
+FAR = 150  # cells, of the 200 of a terrain's margin
+
+
+def _narrowed(task, engine):
+    """Without the flat ground that no episode here is long enough to reach.
+
+    PyBullet takes a second to make a world of the whole; the first check has it.
+    """
+    if engine != 'pybullet' or task.terrain is None:
+        return task
+    whole = task.terrain.heights
+    inner = whole[FAR:-FAR, FAR:-FAR]
+    assert abs(inner).sum() == abs(whole).sum(), 'what is cut off is flat'
+    return replace(task, terrain=replace(task.terrain, heights=inner.copy()))
 
 
 def _hover(**changes):
