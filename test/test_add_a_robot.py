@@ -110,7 +110,7 @@ def test_its_policy_file_may_run(package, run):
 def test_its_policy_balances_on_every_engine(package, run, engine):
     if importlib.util.find_spec(engine) is None:
         pytest.skip(f'needs {engine}')
-    package.command('eval', '--engine', engine, '--episodes', '100', '--out', f'on-{engine}')
+    package.command('eval', '--engine', engine, '--episodes', '50', '--out', f'on-{engine}')
     score = json.loads((package.folder / f'on-{engine}/evaluation-{engine}.json').read_text())
     assert score['success'] >= ENOUGH
 
@@ -138,7 +138,7 @@ print(len(states), max(abs(state.position[pivot]) for state in states[-50:]))
 @pytest.mark.ros
 @pytest.mark.skipif(importlib.util.find_spec('rclpy') is None, reason='needs rclpy')
 def test_it_balances_over_ros(package, run):
-    package.command('run', '--seconds', '12', '--record', 'a.mcap')
+    package.command('run', '--seconds', '7', '--record', 'a.mcap')
     count, angle = package.python('-c', LEANS).split()
     assert int(count) > 100
     assert float(angle) < 0.1, 'rad at which the pole leans in the last second'

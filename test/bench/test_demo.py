@@ -17,8 +17,9 @@ from robot_rl.errors import RobotRLError, RunFolderError
 
 
 def _small(tmp_path: Path) -> DemoConfig:
+    """Flights are scored from their fourth second on."""
     return DemoConfig(
-        iterations=8, episodes=64, hover_s=6.0, figure_eight_s=6.0, out=tmp_path / 'runs/demo'
+        iterations=8, episodes=64, hover_s=4.5, figure_eight_s=4.5, out=tmp_path / 'runs/demo'
     )
 
 
