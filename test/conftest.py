@@ -35,7 +35,10 @@ def export_untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     def write(make: Callable, num_envs: int, steps: int, name: str = 'hover-crazyflie') -> Path:
         task = registry.task(name)
         actor = make(observation_size(task), task.action_size)
-        env = VectorEnv(task, engine_factory(engine_for(task.robot)), num_envs, seed=0)
+        # A few steps: to compile the task would take longer than all of them.
+        env = VectorEnv(
+            task, engine_factory(engine_for(task.robot)), num_envs, seed=0, fused=False
+        )
         states, statistics = collect(env, actor, steps=steps)
         path = tmp_path_factory.mktemp('policies') / f'{task.id}.onnx'
         export_policy(

@@ -47,8 +47,7 @@ class AnalyticEngine:
 
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
         """See Engine.reset."""
-        self._records.clear(env_ids)
-        self._records.write(self._kernel.SIGNALS, 'signal', state, env_ids)
+        self._records.start(self._kernel.SIGNALS, state, env_ids)
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
         """See Engine.randomize."""

@@ -34,8 +34,7 @@ class WrenchDrive:
 
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
         """Take the actuators' part of the true signals `state` and forget what came before."""
-        self._records.clear(env_ids)
-        self._records.write(self._state, 'signal', state, env_ids)
+        self._records.start(self._state, state, env_ids)
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
         """Set those of `parameters`, each (len(env_ids), size), that are the kernel's."""

@@ -93,10 +93,28 @@ class Records:
         self, fields: Fields, kind: str, values: Mapping[str, torch.Tensor], env_ids: torch.Tensor
     ) -> None:
         """Write named values, each (len(env_ids), size). Raises SpecError for an unknown name."""
-        places = [
+        places = self._places(fields, kind, values)
+        self._put(places, block(list(values.values())), self._columns(env_ids))
+
+    def start(
+        self, fields: Fields, values: Mapping[str, torch.Tensor], env_ids: torch.Tensor
+    ) -> None:
+        """Write signals as `write` does, and zero what no signal reports: integrators and such."""
+        places = self._places(fields, 'signal', values)
+        columns, memory = self._columns(env_ids), tuple(self.kernel.MEMORY.values())
+        total = sum(size for _, size in memory)
+        if total:
+            zeros = torch.zeros(total, len(env_ids), device=self.data.device)
+            self._put(memory, zeros, columns)
+        self._put(places, block(list(values.values())), columns)
+
+    def _places(
+        self, fields: Fields, kind: str, values: Mapping[str, torch.Tensor]
+    ) -> tuple[tuple[int, int], ...]:
+        """Offset and size of each. Raises SpecError for an unknown name."""
+        return tuple(
             self._field(fields, kind, name, value.shape[-1]) for name, value in values.items()
-        ]
-        self._put(tuple(places), block(list(values.values())), env_ids)
+        )
 
     def _check(self, env_ids: torch.Tensor) -> None:
         if len(env_ids) and not 0 <= int(env_ids.min()) <= int(env_ids.max()) < self.num_envs:
@@ -105,19 +123,13 @@ class Records:
                 f'there are {self.num_envs}.'
             )
 
-    def clear(self, env_ids: torch.Tensor) -> None:
-        """Zero what no signal reports: integrators and the like."""
-        places = tuple(self.kernel.MEMORY.values())
-        zeros = torch.zeros(sum(size for _, size in places), len(env_ids), device=self.data.device)
-        self._put(places, zeros, env_ids)
-
     def _put(
-        self, places: tuple[tuple[int, int], ...], values: torch.Tensor, env_ids: torch.Tensor
+        self, places: tuple[tuple[int, int], ...], values: torch.Tensor, columns: torch.Tensor
     ) -> None:
-        """Write `values` (total, len(env_ids)) to fields (offset, size), in one operation."""
+        """Write `values` (total, len(columns)) to fields (offset, size), in one operation."""
         if places not in self._rows:
             self._rows[places] = self._starts([o + i for o, size in places for i in range(size)])
-        rows, columns = self._rows[places], self._columns(env_ids)
+        rows = self._rows[places]
         if self._plain and values.dtype == torch.float32 and values.stride(1) == 1:
             scatter(self.data, rows, columns, values)
         else:
