@@ -260,7 +260,7 @@ def test_another_robot_takes_no_other_code(tmp_path, fly, hide):
         speed = 3.0 + 1.5 * np.sin(1.1 * time) + np.sin(2.7 * time)
         return speed, 0.16 * np.sin(2.1 * time) + 0.1 * np.sin(5.3 * time)
 
-    path = fly(tmp_path / 'car.mcap', car, weave, level='drive', seconds=10.0)
+    path = fly(tmp_path / 'car.mcap', car, weave, level='drive', seconds=16.0)
     result = identify(path, 'racecar', out=tmp_path / 'car.yaml')
     for name, truth in hidden.items():
         finding = result.findings.parameters[name]
