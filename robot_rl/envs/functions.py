@@ -47,11 +47,18 @@ class Functions:
     def draw(self, num: int, *chosen: Group) -> tuple[Group, Group, Group]:
         """Parameters, true signals and goals to start `num` episodes from.
 
-        Where there is a curriculum it has `chosen` 'coordinates', see ParameterSampler.
+        Where there is a curriculum it has `chosen` 'coordinates': those of the parameters, see
+        ParameterSampler, then those of the commands, see spec.task.Commands.
         """
-        goals = self._commands.draw(num, self._generator, self._device)
-        coordinates = (group['coordinates'] for group in chosen)
-        parameters = self._sampler(num, self._generator, *coordinates) if self._sampler else {}
+        for_parameters: list[torch.Tensor] = []
+        for_commands: list[torch.Tensor] = []
+        for group in chosen:
+            whole, own = group['coordinates'], len(self._task.coordinates)
+            for_parameters.append(whole[:, : whole.shape[1] - own])
+            if own:
+                for_commands.append(whole[:, whole.shape[1] - own :])
+        goals = self._commands.draw(num, self._generator, self._device, *for_commands)
+        parameters = self._sampler(num, self._generator, *for_parameters) if self._sampler else {}
         asked = self._commands.signals(goals)
         given = {**parameters, **asked}
         initial = self._task.initial_state(given, num, self._generator, self._device)

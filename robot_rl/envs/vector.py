@@ -80,7 +80,8 @@ class VectorEnv:
         """Randomized parameters of every environment [SI], each (num_envs, size)."""
         drawn = [spread for spread in spreads if spread.mode == 'reset']
         sampler = ParameterSampler(task.robot, drawn, self.device) if drawn else None
-        self.curriculum = curriculum(sampler.centre if sampler else ()) if curriculum else None
+        centre = (*(sampler.centre if sampler else ()), *task.coordinates)
+        self.curriculum = curriculum(centre) if curriculum else None
         self._lessons = None
         if self.curriculum:
             self._lessons = Lessons(self.curriculum, num_envs, self.device)

@@ -58,6 +58,7 @@ class Arenas:
         self._beams = np.stack((np.cos(angle), np.sin(angle)), 1).astype(np.float32)
         self._place = np.array((*lidar.position[:2], lidar.range_min, lidar.range_max), np.float32)
         self._angles = torch.tensor([[lidar.angle_min, lidar.angle_increment]])
+        self.coordinates = () if self.given else (0.5,) * (arena_draw.KEY - 1)
         self._clock = 0
         self._make(0)
 
@@ -122,14 +123,17 @@ class Arenas:
         self._ends[slot] = (*ends, one.path_length)
 
     def draw(
-        self, num: int, generator: torch.Generator, device: torch.device
+        self, num: int, generator: torch.Generator, device: torch.device, *chosen: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """Arenas for `num` environments.
+        """Arenas for `num` environments, by chance but for what a curriculum has `chosen`.
 
+        `chosen` are kind, density, smoothness and crowd (num, KEY - 1) from 0 to 1. Returns
         'arena_key' (num, KEY), 'arena_start' (num, 3) x, y [m], yaw [rad], 'arena_time' (num, 1)
         [s] and 'goal_pos_w' (num, 3) [m].
         """
         u = torch.rand(num, arena_draw.KEY, generator=generator, device=device)
+        for key in chosen:
+            u[:, 1:] = key
         if self.given:
             turn = torch.arange(num, device=device) * len(self.given) // num
             u[:, 0] = turn.float()

@@ -57,8 +57,11 @@ class Termination:
 class Commands(Protocol):
     """A source of commands: pure functions, whoever calls them keeps the state."""
 
-    def draw(self, num: int, generator: Any, device: Any, /) -> dict[str, Tensor]:
-        """State at the start of `num` episodes, each (num, size), drawn from a torch generator."""
+    def draw(self, num: int, generator: Any, device: Any, /, *chosen: Tensor) -> dict[str, Tensor]:
+        """State at the start of `num` episodes, each (num, size), drawn from a torch generator.
+
+        Where a curriculum chooses, `chosen` is one tensor (num, len(Task.coordinates)) in [0, 1].
+        """
         ...
 
     def step(self, state: Signals, /) -> dict[str, Tensor]:
@@ -123,6 +126,8 @@ class Task:
     """In which a policy sees the scan, where any lidar will do that shows them."""
     curriculum: str = 'none'
     """What chooses the parameters that its randomization leaves to one, see curricula/."""
+    coordinates: tuple[float, ...] = ()
+    """Easy or usual values, in [0, 1], of what a curriculum also chooses of its commands."""
     world: Callable[[Mapping[str, Any]], World] | None = None
     """(true signals of one environment and what it drew at its reset, (size,) each) -> what stands
     around the robot, for pictures."""

@@ -16,12 +16,13 @@ import math
 import torch
 
 from robot_rl.errors import SpecError
-from robot_rl.mdp import actions, observations, rewards
+from robot_rl.mdp import observations, rewards
 from robot_rl.mdp.arenas import Arenas
-from robot_rl.mdp.lidar import nearness
+from robot_rl.mdp.braking import Brakes, Braking
+from robot_rl.mdp.lidar import nearest, nearness
 from robot_rl.mdp.memory import History, LowPass, Memory
 from robot_rl.spec.lidar import Directions, Lidar
-from robot_rl.spec.robot import Robot
+from robot_rl.spec.robot import Robot, Setpoint
 from robot_rl.spec.task import Reward, Signals, Step, Task, Termination
 
 ROBOTS = ('jackal', 'turtlebot')
@@ -31,10 +32,11 @@ DIRECTIONS = Directions(count=72, low=-0.75 * math.pi, high=0.75 * math.pi, rang
 BEAMS = 144  # that training traces, two to a bin
 MARGIN = 0.06  # [m] free on both sides of the robot
 NEAR = 0.12  # [m] an obstacle nearer than this is too near
-CRUISE = 0.4  # part of the greatest speed beyond which faster is not better
+CRUISE = 0.6  # part of the greatest speed beyond which faster is not better
+LONGEST = 20.0  # [m] way for which an episode leaves time at the greatest speed
 ARRIVED = 0.25  # [m] to the goal
 TURNING = 2.5  # [rad/s] that are used at most
-REVERSE = 0.25  # part of the greatest speed that is used backwards
+REVERSE = 0.12  # part of the greatest speed that is used backwards, where lidars are blind
 SIGNALS = (
     'scan',
     'scan_angles',
@@ -45,15 +47,14 @@ SIGNALS = (
     'goal_pos_w',
 )
 TRAINING = {
-    'iterations': 1200,
+    'iterations': 2000,
     'learning_rate': 1e-3,
     'final_learning_rate': 1e-4,
     'num_envs': 256,
     'num_steps': 32,
     'gamma': 0.99,
-    'entropy': 0.008,
+    'entropy': 0.01,
     'hidden': (256, 128),
-    'episode_length_s': 20.0,
 }
 
 
@@ -62,12 +63,13 @@ class Navigate:
 
     def __init__(self, robot: Robot) -> None:
         """Scale everything by the robot's greatest speeds, look as far as its lidar does."""
-        furthest = robot.lidar.range_max if robot.lidar else math.inf
-        self.looks = replace(DIRECTIONS, range_max=min(DIRECTIONS.range_max, furthest))
+        lidar = lidar_of(robot)
+        self.looks = replace(DIRECTIONS, range_max=min(DIRECTIONS.range_max, lidar.range_max))
         setpoint = robot.setpoint('velocity')
         self.speed, self.yaw_rate = setpoint.high[0], min(setpoint.high[1], TURNING)
         low = torch.tensor((-REVERSE * self.speed, -self.yaw_rate))
         self._low, self._span = low, 0.5 * (torch.tensor((self.speed, self.yaw_rate)) - low)
+        self.braking = Braking(robot.footprint, lidar.position, self.looks, _brakes(setpoint))
         self._most = CONTROL_DT * torch.tensor(setpoint.slew)
         self.memory = Memory(
             {
@@ -140,20 +142,28 @@ class Navigate:
             )
         )
 
-    def act(self, action: torch.Tensor, _signals: Signals, memory: torch.Tensor) -> torch.Tensor:
+    def act(self, action: torch.Tensor, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
         """Speed from -REVERSE of the greatest to the greatest, and yaw rate.
 
-        They change no faster than the robot's controller lets them.
+        They change no faster than the robot's controller lets them, and are less where it could
+        not stop before what the lidar sees, see mdp/braking.py.
         """
         sent = self.memory(memory, 'sent')
         device = action.device
         wanted = self._low.to(device) + self._span.to(device) * (action.clamp(-1.0, 1.0) + 1.0)
-        return actions.within(wanted, sent - self._most.to(device), sent + self._most.to(device))
+        ranges = nearest(signals['scan'], signals['scan_angles'], self.looks)
+        speed = signals['base_lin_vel_b'][:, 0:1]
+        return self.braking(ranges, wanted, sent, self._most.to(device), speed)
 
     def progress(self, step: Step) -> torch.Tensor:
         """Approach along the way around obstacles, as a part of the greatest speed."""
         approach = step.signals['arena_approach'][:, 0] / self.speed
         return approach.clamp(-1.5, CRUISE)
+
+
+def _brakes(setpoint: Setpoint) -> Brakes:
+    """What of the setpoint's slew a base that is slower than its declaration still brakes with."""
+    return Brakes((0.8 * setpoint.slew[0], 0.45 * setpoint.slew[1]), delay=0.25, margin=0.03)
 
 
 def _turned(vector: torch.Tensor, yaw: torch.Tensor) -> torch.Tensor:
@@ -208,6 +218,16 @@ def under_way(step: Step) -> torch.Tensor:
     return (distance(step) >= ARRIVED).float()
 
 
+def lidar_of(robot: Robot) -> Lidar:
+    """Its lidar. Raises SpecError if it has none, or no footprint."""
+    if robot.lidar is None or not robot.footprint:
+        raise SpecError(
+            f'Robot {robot.name!r} has no lidar or no footprint to navigate with. Choose one that '
+            f'has both, such as {ROBOTS[0]}.'
+        )
+    return robot.lidar
+
+
 def coarse(lidar: Lidar) -> Lidar:
     """The same field of view by BEAMS beams, or as many as there are if those are fewer."""
     beams = min(BEAMS, lidar.beams)
@@ -218,12 +238,7 @@ def coarse(lidar: Lidar) -> Lidar:
 
 def task(robot: Robot) -> Task:
     """Build the task in arenas without end."""
-    if robot.lidar is None or not robot.footprint:
-        raise SpecError(
-            f'Robot {robot.name!r} has no lidar or no footprint to navigate with. Choose one that '
-            f'has both, such as {ROBOTS[0]}.'
-        )
-    lidar = coarse(robot.lidar)
+    lidar = coarse(lidar_of(robot))
     where = Arenas(lidar, robot.footprint, MARGIN, CONTROL_DT)
     return on(replace(robot, lidar=lidar), where)
 
@@ -231,6 +246,7 @@ def task(robot: Robot) -> Task:
 def on(robot: Robot, where: Arenas) -> Task:
     """Build the task in other arenas."""
     its = Navigate(robot)
+    length = max(30.0, LONGEST / its.speed)
     return Task(
         name='navigate',
         robot=robot,
@@ -246,10 +262,10 @@ def on(robot: Robot, where: Arenas) -> Task:
         initial_state=initial_state,
         rewards=(
             Reward('progress', its.progress, 1.0),
-            Reward('under_way', under_way, -0.1),
-            Reward('arrived', arrived, 0.3),
+            Reward('under_way', under_way, -0.3),
+            Reward('arrived', arrived, 0.5),
             Reward('touched', touched, -60.0),
-            Reward('near', near, -1.0),
+            Reward('near', near, -0.5),
             Reward('action_rate_l2', rewards.action_rate_l2, -0.05),
         ),
         terminations=(Termination('touched', touched),),
@@ -257,9 +273,10 @@ def on(robot: Robot, where: Arenas) -> Task:
         error_unit='m',
         success_error=0.5,
         control_dt=CONTROL_DT,
-        episode_length_s=30.0,
+        episode_length_s=length,
         perceive=where.perceive,
-        training=TRAINING,
+        training=TRAINING | {'episode_length_s': 0.5 * length},
         directions=its.looks,
         world=where.world,
+        coordinates=where.coordinates,
     )

@@ -134,3 +134,16 @@ def test_a_world_can_be_drawn(drawn):
     worlds = [where.world({'arena_key': goals['arena_key'][i].numpy()}) for i in range(20)]
     assert any(world.lines for world in worlds)
     assert any(world.blocks for world in worlds)
+
+
+def test_a_curriculum_chooses_the_kind_of_world():
+    where, num = arenas(), 64
+    crowded = torch.tensor([[0.8, 0.1, 0.5, 1.0]]).repeat(num, 1)
+    empty = torch.tensor([[0.99, 0.0, 0.5, 0.0]]).repeat(num, 1)
+    generator, cpu = torch.Generator().manual_seed(0), torch.device('cpu')
+    people, nothing = (where.draw(num, generator, cpu, key) for key in (crowded, empty))
+    assert len(where.coordinates) == crowded.shape[1]
+    assert (people['arena_key'][:, 0] != nothing['arena_key'][:, 0]).all(), 'seeds stay chance'
+    for drawn, some in ((people, True), (nothing, False)):
+        worlds = [where.world({'arena_key': key.numpy()}) for key in drawn['arena_key'][:8]]
+        assert all(bool(world.blocks) is some for world in worlds)
