@@ -81,10 +81,8 @@ class VectorEnv:
         drawn = [spread for spread in spreads if spread.mode == 'reset']
         sampler = ParameterSampler(task.robot, drawn, self.device) if drawn else None
         centre = (*(sampler.centre if sampler else ()), *task.coordinates)
-        self.curriculum = curriculum(centre) if curriculum else None
-        self._lessons = None
-        if self.curriculum:
-            self._lessons = Lessons(self.curriculum, num_envs, self.device)
+        self.curriculum = taught = curriculum(centre) if curriculum else None
+        self._lessons = Lessons(taught, num_envs, self.device) if taught else None
         sensors = messages = self._unstick = None
         if noise:
             sensors = Measurement(

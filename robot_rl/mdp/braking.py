@@ -17,10 +17,14 @@ import torch
 
 from robot_rl.spec.lidar import Directions
 
-SHARES = (1.0, 0.6, 0.3)
-"""Of a wanted setpoint that are tried; if none will do, the robot is asked to stand."""
+SHARES = ((1.0, 1.0), (0.5, 0.5), (0.0, 1.0))
+"""Parts of the wanted speed and yaw rate that are tried in turn: less of both, then to turn."""
+OUT = ((0.0, 0.5), (0.0, -0.5), (-0.1, 0.0))
+"""[m/s], [rad/s] What is tried next: who only stood would see the same again, and do the same
+again. The side to which it turns already comes first, or else the one that is wanted."""
+TURNING = 0.02  # [rad/s] and more is turning
 SAMPLES = 3
-"""Places on the way to a stop at which the outline is looked at."""
+"""Places on the way to a stop at which the outline is looked at; one where it goes slowly out."""
 NEARER = 0.003
 """[m] A point that comes nearer by less counts as staying where it is."""
 
@@ -55,8 +59,15 @@ class Braking:
         self._cosine, self._sine = angle.cos(), angle.sin()
         self._x, self._y = lidar_position[0], lidar_position[1]
         self._brakes = brakes
-        self._share = torch.tensor(SHARES).unsqueeze(1)
-        self._part = torch.arange(1, SAMPLES + 1) / SAMPLES
+        self._share, self._out = torch.tensor(SHARES), torch.tensor(OUT)
+        ends = [SAMPLES * (index + 1) for index in range(len(SHARES))]
+        ends += [ends[-1] + index + 1 for index in range(len(OUT))]
+        self._samples = tuple(zip([0, *ends[:-1]], ends, strict=True))
+        self._which = torch.tensor(
+            [i for i, (a, b) in enumerate(self._samples) for _ in range(a, b)]
+        )
+        part = torch.arange(1, SAMPLES + 1).repeat(len(SHARES)) / SAMPLES
+        self._part = torch.cat((part, torch.ones(len(OUT))))
 
     def __call__(
         self,
@@ -75,18 +86,26 @@ class Braking:
             most: (2,) by how much it may change.
             speed: (n, 1) [m/s] measured.
         """
-        tried = _within(self._share * wanted.unsqueeze(1), sent.unsqueeze(1), most)
+        turning = torch.where(sent[:, 1:2].abs() > TURNING, sent[:, 1:2], wanted[:, 1:2])
+        side = torch.where(turning < 0.0, -1.0, 1.0)
+        out = self._out * torch.cat((torch.ones_like(side), side), 1).unsqueeze(1)
+        aims = torch.cat((self._share * wanted.unsqueeze(1), out), 1)
+        tried = _within(aims, sent.unsqueeze(1), most)
+        hit = self._hits(ranges, tried, speed)
+        chosen = _stopping(sent, most)
+        for index, (first, last) in reversed(list(enumerate(self._samples))):
+            blocked = hit[:, first:last].any(1, keepdim=True)
+            chosen = torch.where(blocked, chosen, tried[:, index])
+        return chosen
+
+    def _hits(self, ranges: torch.Tensor, tried: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
+        """Whether the outline meets a point, (n, samples)."""
         x, y = self._x + ranges * self._cosine, self._y + ranges * self._sine
         before = self._clearance(x, y).unsqueeze(1)
-        chord_x, chord_y, cosine, sine = _arc(*self._ahead(tried, speed.unsqueeze(1)))
+        chord_x, chord_y, cosine, sine = _arc(*self._ahead(tried, now))
         dx, dy = x.unsqueeze(1) - chord_x, y.unsqueeze(1) - chord_y
         after = self._clearance(cosine * dx + sine * dy, cosine * dy - sine * dx)
-        meets = (after < self._brakes.margin) & (after < before - NEARER)
-        hit = meets.any(2).reshape(-1, len(SHARES), SAMPLES).any(2)
-        chosen = _stopping(sent, most)
-        for index in reversed(range(len(SHARES))):
-            chosen = torch.where(hit[:, index : index + 1], chosen, tried[:, index])
-        return chosen
+        return ((after < self._brakes.margin) & (after < before - NEARER)).any(2)
 
     def _clearance(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """[m] from the outline to points in the body frame; how deep inside, where negative."""
@@ -96,13 +115,13 @@ class Braking:
         )
 
     def _ahead(self, tried: torch.Tensor, now: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Way [m] and turn [rad] (n, len(SHARES) * SAMPLES) at the places looked at."""
+        """Way [m] and turn [rad] (n, samples) at the places looked at."""
         slowing = self._brakes.deceleration
-        speed, rate = tried[:, :, 0:1], tried[:, :, 1:2]
+        speed, rate = tried[:, self._which, 0], tried[:, self._which, 1]
         speed = torch.where(now.abs() > speed.abs(), now, speed)
         stop = torch.maximum(speed.abs() / slowing[0], rate.abs() / slowing[1])
         time = self._part * (self._brakes.delay + 0.5 * stop)
-        return (speed * time).flatten(1), (rate * time).flatten(1)
+        return speed * time, rate * time
 
 
 def _stopping(sent: torch.Tensor, most: torch.Tensor) -> torch.Tensor:

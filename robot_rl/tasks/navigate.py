@@ -163,7 +163,7 @@ class Navigate:
 
 def _brakes(setpoint: Setpoint) -> Brakes:
     """What of the setpoint's slew a base that is slower than its declaration still brakes with."""
-    return Brakes((0.8 * setpoint.slew[0], 0.45 * setpoint.slew[1]), delay=0.25, margin=0.03)
+    return Brakes((0.8 * setpoint.slew[0], 0.45 * setpoint.slew[1]), delay=0.28, margin=0.03)
 
 
 def _turned(vector: torch.Tensor, yaw: torch.Tensor) -> torch.Tensor:

@@ -33,8 +33,8 @@ def wall(ahead):
 
 def send(ranges, wanted, sent=(0.0, 0.0), speed=None):
     speed = sent[0] if speed is None else speed
-    row = [torch.tensor([each]) for each in (wanted, sent)]
-    return braking(ranges, *row, MOST, torch.tensor([[speed]]))[0].tolist()
+    asked, before = (torch.tensor([each]) for each in (wanted, sent))
+    return braking(ranges, asked, before, MOST, torch.tensor([[speed]]))[0].tolist()
 
 
 def test_with_room_everything_is_sent_as_fast_as_the_slew_allows():
