@@ -6,7 +6,7 @@ knows nothing of rewards, sensors or commands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import math
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ import torch
 
 from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.world import World
 
 
 @runtime_checkable
@@ -57,6 +58,33 @@ class Engine(Protocol):
         """Add the horizontal `velocity` (len(env_ids), 2) [m/s, world] to the base of `env_ids`.
 
         All else goes on as it was.
+        """
+        ...
+
+
+@runtime_checkable
+class HoldsWorlds(Protocol):
+    """An engine that can hold what stands around a robot as bodies.
+
+    Once it has been told to, `signals` also has 'collision', whether the robot has touched any of
+    it in the last control period (num_envs, 1), and for a robot with a lidar its 'scan'.
+    """
+
+    def make_room(self) -> None:
+        """Be ready for worlds. All that was set before is forgotten: to be called first."""
+        ...
+
+    def surround(self, worlds: Sequence[World], env_ids: torch.Tensor) -> None:
+        """Put `worlds` around the robots of `env_ids`, in the place of what stood there.
+
+        To be called before they are reset.
+        """
+        ...
+
+    def crowd(self, places: torch.Tensor) -> None:
+        """Let people walk during the next step to `places` (num_envs, n, 2) [m].
+
+        They are in the order of `World.people`; rows beyond those that there are mean nothing.
         """
         ...
 

@@ -7,7 +7,7 @@ of the analytic engine. Semi-implicit Euler at 2 ms is a third faster, and 27 mm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ import torch
 
 from robot_rl.engines import start
 from robot_rl.engines.mujoco_fields import Fields
+from robot_rl.engines.mujoco_world import DRAWN, NAME, MujocoWorld, add_room
 from robot_rl.engines.start import tensor
 from robot_rl.errors import MissingPackageError, SpecError
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.rotation import rotate, rotate_inverse
 from robot_rl.spec.terrain import Terrain
 from robot_rl.spec.urdf import load_urdf
+from robot_rl.spec.world import World
 
 LONGEST_STEP = 0.005  # [s] default contacts have a time constant of 20 ms
 _POS, _QUAT = slice(0, 3), slice(3, 7)  # of a free joint in qpos
@@ -42,14 +44,17 @@ def build_model(
     physics_dt: float,
     left_out: tuple[str, ...] = (),
     terrain: Terrain | None = None,
+    surroundings: bool = False,
 ) -> Any:
     """Compile the robot's URDF over a floor or a terrain into a mujoco.MjModel.
 
-    `left_out` are joints whose links become part of their parents. Raises SpecError for a URDF
-    that is missing, malformed or cannot be simulated.
+    `left_out` are joints whose links become part of their parents. With `surroundings` there is
+    room for them. Raises SpecError for a URDF that is missing, malformed or cannot be simulated.
     """
     mujoco = _mujoco()
     text = load_urdf(robot)
+    if surroundings:
+        text = text.replace('</robot>', DRAWN)
     try:
         spec = mujoco.MjSpec.from_string(text)
         spec.compiler.fusestatic = not (robot.touching or robot.fixed_base)  # names are kept
@@ -59,6 +64,8 @@ def build_model(
             spec.body(robot.base_frame).add_freejoint(name='base_joint')
         _add_ground(mujoco, spec, terrain)
         _add_touch_sensors(mujoco, spec, robot)
+        if surroundings:
+            add_room(mujoco, spec, robot)
         for geom in [geom for name in robot.sliding for geom in spec.body(name).geoms]:
             geom.priority, geom.condim = 1, 1  # no friction, whatever it touches
         spec.option.timestep = physics_dt
@@ -138,27 +145,50 @@ class MujocoEngine:
         self.robot, self.num_envs, self.device = robot, num_envs, torch.device('cpu')
         self.physics_dt = drives.physics_dt
         self._drives, self._rotors, self._servos = drives, drives.rotors, drives.servos
-        self._load(build_model(robot, self.physics_dt, drives.left_out, terrain), threads)
-        start.nominal(self)
-        self._batch.forward()
-        start.rest(self)
+        self._terrain, self._threads = terrain, threads
+        self._world: MujocoWorld | None = None
+        self._load()
 
-    def _load(self, model: Any, threads: int) -> None:
+    def _load(self, surroundings: bool = False) -> None:
         self._mj = _mujoco()
-        robot, self._model = self.robot, model
+        robot = self.robot
+        model = self._model = build_model(
+            robot, self.physics_dt, self._drives.left_out, self._terrain, surroundings
+        )
         self._body = model.body(robot.base_frame).id
         self._tool = model.body(robot.tool_frame or robot.base_frame).id
-        batch = self._batch = self._mj.batch.Batch(model, self.num_envs, threads)
+        batch = self._batch = self._mj.batch.Batch(model, self.num_envs, self._threads)
         self._qpos, self._qvel = batch.bind('qpos'), batch.bind('qvel')
         self._force, self._effort = batch.bind('xfrc_applied'), batch.bind('qfrc_applied')
         self._ncon = batch.bind('ncon')
         self._touched = batch.bind('sensordata') if robot.touching else None
         names = [model.sensor(i).name for i in range(model.nsensor)]
         self._feet = [names.index(name) for name in robot.touching]
-        self._others = [i for i in range(len(names)) if i not in self._feet]
+        self._others = [i for i, n in enumerate(names) if n not in (*robot.touching, NAME)]
         joints = [model.joint(name).id for name in robot.joint_names] if self._servos else []
         self._q, self._v = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         self._fields = Fields(model, batch, self._body, self._v, self._tool)
+        if surroundings:
+            ground = self._mj.MjSpec()
+            _add_ground(self._mj, ground, self._terrain)
+            self._world = MujocoWorld(self._mj, model, batch, ground, robot.lidar)
+        start.nominal(self)
+        self._batch.forward()
+        start.rest(self)
+
+    def make_room(self) -> None:
+        """See HoldsWorlds.make_room."""
+        self._load(surroundings=True)
+
+    def surround(self, worlds: Sequence[World], env_ids: torch.Tensor) -> None:
+        """See HoldsWorlds.surround."""
+        assert self._world is not None, 'make_room first'
+        self._world.solids.put(worlds, env_ids.numpy())
+
+    def crowd(self, places: torch.Tensor) -> None:
+        """See HoldsWorlds.crowd."""
+        assert self._world is not None, 'make_room first'
+        self._world.solids.aim(places.double().numpy())
 
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
         """See Engine.reset."""
@@ -183,7 +213,11 @@ class MujocoEngine:
         self._drives.reset(env_ids, state)
         if self._servos:
             self._servos.reset(ids, qpos[:, self._q])
+        if self._world:
+            self._world.gather(qpos[:, _POS], ids)
         self._batch.forward(ids)
+        if self._world:
+            self._world.feel(ids)
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
         """See Engine.randomize."""
@@ -205,17 +239,22 @@ class MujocoEngine:
     def step(self, setpoint: torch.Tensor) -> None:
         """See Engine.step."""
         self._drives.command(setpoint)
-        if self._rotors:
-            for _ in range(self._drives.substeps):
-                self._force[:, self._body] = self._rotors.wrench(self._base()).numpy()
-                self._batch.step()
+        if self._world:
+            self._world.begin(self._qpos[:, _POS])
         if self._servos:
             self._force[:, self._tool, 0:3] = self._fields.external_force_w
-            for _ in range(self._drives.substeps):
+        for left in range(self._drives.substeps, 0, -1):
+            if self._rotors:
+                self._force[:, self._body] = self._rotors.wrench(self._base()).numpy()
+            else:
                 self._effort[:, self._v] = self._servos.effort(
                     self._qpos[:, self._q], self._qvel[:, self._v]
                 )
-                self._batch.step()
+            if self._world:
+                self._world.walk(1.0 / left)
+            self._batch.step()
+            if self._world:
+                self._world.feel()
 
     def _base(self) -> torch.Tensor:
         """Attitude, linear and angular velocity in the body frame: (num_envs, 10) float64."""
@@ -246,6 +285,12 @@ class MujocoEngine:
             signals['contact'] = tensor(others)
         elif self._servos:
             signals['contact'] = tensor(self._ncon[:, None] > 0)  # nothing may touch
-        if env_ids is None:
-            return signals
-        return {name: value[env_ids] for name, value in signals.items()}
+        if env_ids is not None:
+            signals = {name: value[env_ids] for name, value in signals.items()}
+        if self._world:
+            ids = np.arange(self.num_envs) if env_ids is None else env_ids.numpy()
+            signals['collision'] = tensor(self._world.collision[ids, None])
+            if self.robot.lidar:
+                ranges = self._world.scan(self._qpos[ids, _POS], self._qpos[ids, _QUAT], ids)
+                signals['scan'] = torch.from_numpy(ranges)
+        return signals

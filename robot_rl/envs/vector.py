@@ -14,6 +14,7 @@ from robot_rl.envs.functions import FREED, Functions
 from robot_rl.envs.fuse import Group, fuse, read, write
 from robot_rl.envs.lessons import Lessons
 from robot_rl.envs.shapes import check_shapes
+from robot_rl.envs.surroundings import surroundings
 from robot_rl.envs.unstick import Unstick
 from robot_rl.envs.variation import LOSS, Variation
 from robot_rl.mdp.randomization import ParameterSampler
@@ -72,6 +73,7 @@ class VectorEnv:
         self.engine = make_engine(
             task.robot, task.level, num_envs, task.control_dt, device, task.terrain
         )
+        self._surroundings = surroundings(self.engine, task)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self._variation = Variation(
             self.engine, spreads, task.setpoint, task.control_dt, self.generator
@@ -209,6 +211,8 @@ class VectorEnv:
         """
         acted, made = self._act(self.num_envs, {'action': action}, self._state, self._measured)
         sent = self._sent(made['setpoint'] if setpoint is None else setpoint)
+        if self._surroundings:
+            self._surroundings.step(self.drawn)
         self.engine.step(self._variation.step(sent))
         self.episode_steps += 1
         signals = self.engine.signals()
@@ -253,6 +257,8 @@ class VectorEnv:
         chosen = (self._lessons.begin(env_ids),) if self._lessons else ()
         parameters, initial, goals = self._draw(num, *chosen)
         self._variation.start(env_ids, parameters)
+        if self._surroundings:
+            self._surroundings.start(env_ids, goals)
         self.engine.reset(env_ids, initial)
         self.episode_steps[env_ids] = 0
         if self._unstick:

@@ -71,6 +71,16 @@ def walk(walkers: Array, room: Array, time: float, out: Array) -> int:
 
 
 @njit(**_OPTIONS)
+def crowds(bank: Bank, slots: Array, time: Array, out: Array) -> None:
+    """Put the people of the arenas `slots` (n,) where they are at `time` (n,): `out` (n, most, 3).
+
+    Rows beyond those that there are stay as they were.
+    """
+    for i in range(len(slots)):
+        walk(bank.walkers[slots[i]], bank.room[slots[i]], time[i], out[i])
+
+
+@njit(**_OPTIONS)
 def to_circle(x: float, y: float, radius: float, dx: float, dy: float) -> float:
     """Distance along the unit vector (dx, dy) to a circle about (x, y); 0 from within."""
     along = x * dx + y * dy

@@ -16,7 +16,7 @@ from robot_rl.kernels import arena, arena_build, arena_cache, arena_draw
 from robot_rl.mdp.observations import heading
 from robot_rl.spec.arena import Arena
 from robot_rl.spec.lidar import Lidar
-from robot_rl.spec.world import Block, Line, World
+from robot_rl.spec.world import Column, Line, World
 
 State = Mapping[str, torch.Tensor]
 
@@ -25,7 +25,9 @@ SEEDS = 2**23
 see `held_out`."""
 NEAR = 1.0
 """[m] obstacles further away than this count as this far."""
-WALL_HEIGHT, PERSON_HEIGHT = 0.5, 1.7  # [m] in pictures
+WALL_HEIGHT, PERSON_HEIGHT = 0.5, 1.7  # [m] lidars are below both
+APART = 1e-3
+"""[m] as far away an obstacle is at least of which an engine says that it isn't touched."""
 
 
 class Arenas:
@@ -157,21 +159,32 @@ class Arenas:
         return {name: state[name].clone() for name in ('goal_pos_w', 'arena_start')}
 
     def perceive(self, signals: State, drawn: State) -> dict[str, torch.Tensor]:
-        """The scan, the distance to what is nearest, and the way to the goal."""
+        """The scan, the distance to what is nearest, and the way to the goal.
+
+        Where an engine holds the arena as bodies, the scan is the engine's, and something is
+        touched where the engine says so.
+        """
         slots = self._find(drawn['arena_key'])
         pose = torch.column_stack((signals['base_pos_w'][:, :2], heading(signals['base_quat_w'])))
         poses, time = pose.contiguous().numpy(), drawn['arena_time'][:, 0].contiguous().numpy()
         num = len(poses)
-        scan = np.empty((self._lidar.beams, num), np.float32).T
-        arena.cast(self._bank, slots, poses, time, self._beams, self._place, scan)
+        scan = signals.get('scan')
+        if scan is None:
+            ranges = np.empty((self._lidar.beams, num), np.float32).T
+            arena.cast(self._bank, slots, poses, time, self._beams, self._place, ranges)
+            scan = torch.from_numpy(ranges)
         clear, way = np.empty(num, np.float32), np.empty((2, num), np.float32).T
         arena.clearances(self._bank, slots, poses, time, self._corners, NEAR, clear)
+        clearance = torch.from_numpy(clear).unsqueeze(1)
+        if 'collision' in signals:
+            touched = signals['collision'] > 0.0
+            clearance = clearance.clamp(max=0.0).where(touched, clearance.clamp(min=APART))
         velocity = signals['base_lin_vel_b'][:, :2].contiguous().numpy()
         arena_cache.ways(self._bank, slots, self._distance, poses, velocity, self._dt, way)
         return {
-            'scan': torch.from_numpy(scan),
+            'scan': scan,
             'scan_angles': self._angles.repeat(num, 1),
-            'arena_clearance': torch.from_numpy(clear).unsqueeze(1),
+            'arena_clearance': clearance,
             'arena_distance': torch.from_numpy(way[:, :1]),
             'arena_approach': torch.from_numpy(-way[:, 1:]),
         }
@@ -181,11 +194,21 @@ class Arenas:
         key = torch.from_numpy(np.array(known['arena_key'], np.float32)[None])
         slot = int(self._find(key)[0])
         circles, segments = _listed(self._bank, slot)
-        lines = [_wall(segment) for segment in segments]
-        blocks = [_column(x, y, r, WALL_HEIGHT) for x, y, r in circles]
         people = self._bank.walkers[slot]
-        blocks += [_column(x, y, r, PERSON_HEIGHT) for x, y, _, _, r in people[people[:, 4] > 0.0]]
-        return World(tuple(lines), tuple(blocks))
+        return World(
+            lines=tuple(_wall(segment) for segment in segments),
+            columns=tuple(_column(x, y, r, WALL_HEIGHT) for x, y, r in circles),
+            people=tuple(
+                _column(x, y, r, PERSON_HEIGHT) for x, y, _, _, r in people[people[:, 4] > 0.0]
+            ),
+        )
+
+    def crowd(self, drawn: State) -> torch.Tensor:
+        """Where the people are: (num, n, 2) [m], in the order in which `world` has them."""
+        slots = self._find(drawn['arena_key'])
+        places = np.zeros((len(slots), self._bank.walkers.shape[1], 3), np.float32)
+        arena.crowds(self._bank, slots, drawn['arena_time'][:, 0].contiguous().numpy(), places)
+        return torch.from_numpy(places[:, :, :2])
 
 
 def held_out(
@@ -236,6 +259,5 @@ def _wall(segment: Any) -> Line:
     return Line(points, height=WALL_HEIGHT)
 
 
-def _column(x: float, y: float, radius: float, height: float) -> Block:
-    edge = 2.0 * float(radius)
-    return Block((float(x), float(y), 0.5 * height), (edge, edge, height))
+def _column(x: float, y: float, radius: float, height: float) -> Column:
+    return Column((float(x), float(y), 0.5 * height), float(radius), height)

@@ -81,6 +81,8 @@ class SimulatedRobot:
         terrain = self._task.terrain if self._task else None
         make = engines.engine_factory(engine)
         self._engine = make(robot, level, 1, dt, terrain=terrain)
+        held = importlib.import_module('robot_rl.envs.surroundings').surroundings
+        self._surroundings = held(self._engine, self._task) if self._task else None
         self._drawn: dict[str, Any] = {}
         self._stiffness = 1.0
         ranges = importlib.import_module('robot_rl.envs.ranges')
@@ -131,6 +133,8 @@ class SimulatedRobot:
             given = {**parameters, **commands.signals(self._drawn)}
             drawn = self._task.initial_state(given, 1, self._generator, self._engine.device)
             self._start = {name: value[0].double().numpy() for name, value in drawn.items()}
+            if self._surroundings:
+                self._surroundings.start(row, self._drawn)
         self._put(self._start)
         self._seen = self._true()
         lacking = [name for name in self._names if name not in self._seen]

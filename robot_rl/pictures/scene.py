@@ -204,6 +204,10 @@ def _surroundings(world: World) -> list[Item]:
     for block in world.blocks:
         pose = transforms(np.array([*block.position, *block.quat]))
         items.append(Item(mesh.box(block.size).placed(pose), block.colour, WORLD))
+    for column in (*world.columns, *world.people):
+        pose = transforms(np.array([*column.position, 1.0, 0.0, 0.0, 0.0]))
+        shape = mesh.cylinder(column.radius, column.height).placed(pose)
+        items.append(Item(shape, column.colour, WORLD))
     return items
 
 

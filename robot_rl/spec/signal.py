@@ -77,6 +77,7 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('scan', 1, 'm', 'beam', 1e3, 'lidar ranges, counter-clockwise'),
         _signal('scan_angles', 2, 'rad', 'body', 7.0, 'of the first beam; from each to the next'),
         _signal('contact', 1, '1', 'none', 2.0, 'touches what it must not: 1, else 0', True),
+        _signal('collision', 1, '1', 'none', 2.0, 'touches what stands about: 1, else 0', True),
         _signal('touch', 1, '1', 'link', 2.0, 'feet or wheels on something: 1, else 0', True),
         _signal('foot_height', 1, 'm', 'link', 10.0, 'soles of the feet over the ground', True),
         _signal('base_height', 1, 'm', 'none', 10.0, 'base_link over the ground', True),

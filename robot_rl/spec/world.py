@@ -1,4 +1,4 @@
-"""What stands around a robot, as far as pictures are concerned: lines, walls, blocks."""
+"""What stands around a robot: lines, walls, blocks, columns, people; for pictures and engines."""
 
 from __future__ import annotations
 
@@ -39,8 +39,24 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Column:
+    """An upright cylinder."""
+
+    position: tuple[float, float, float]
+    """[m] of its centre, world frame."""
+    radius: float
+    """[m]"""
+    height: float
+    """[m]"""
+    colour: Colour = (0.62, 0.66, 0.70, 1.0)
+
+
+@dataclass(frozen=True)
 class World:
     """Surroundings of one episode; the ground is the task's."""
 
     lines: tuple[Line, ...] = ()
     blocks: tuple[Block, ...] = ()
+    columns: tuple[Column, ...] = ()
+    people: tuple[Column, ...] = ()
+    """Columns that walk, where they begin; `Task.crowd` says where they are later."""

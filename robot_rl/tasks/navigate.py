@@ -279,4 +279,6 @@ def on(robot: Robot, where: Arenas) -> Task:
         directions=its.looks,
         world=where.world,
         coordinates=where.coordinates,
+        solid=True,
+        crowd=where.crowd,
     )
