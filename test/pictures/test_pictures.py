@@ -26,7 +26,7 @@ from robot_rl.pictures.page import page
 from robot_rl.pictures.scene import WORLD, Item, Scene, stage
 from robot_rl.pictures.studio import Studio
 from robot_rl.spec.terrain import Terrain
-from robot_rl.spec.world import Block, Line, World
+from robot_rl.spec.world import Block, Column, Line, World
 
 RED, GREEN = (0.9, 0.05, 0.05, 1.0), (0.05, 0.8, 0.05, 1.0)
 
@@ -80,15 +80,17 @@ def test_a_world_is_drawn(make_episode: Callable) -> None:
     world = World(
         lines=(Line(path), Line(path, height=0.2)),
         blocks=(Block((2.0, 0.0, 0.5), (1.0, 1.0, 1.0)),),
+        columns=(Column((3.0, 0.0, 0.5), 0.2, 1.0),),
+        people=(Column((4.0, 0.0, 0.5), 0.2, 1.0),),
     )
     plain, episode = stage(make_episode()), make_episode(world=world)
     heights = np.zeros((3, 5), np.float32)
     heights[0, 4] = 1.0  # y lowest, x highest
     task = dataclasses.replace(episode.task, terrain=Terrain(heights, 0.5))
     scene = stage(dataclasses.replace(episode, task=task))
-    assert len(scene.items) == len(plain.items) + 4
+    assert len(scene.items) == len(plain.items) + 6
     assert plain.floor and not scene.floor
-    assert {item.frame for item in scene.items[-4:]} == {WORLD}
+    assert {item.frame for item in scene.items[-6:]} == {WORLD}
     ground = scene.items[-1].mesh.vertices
     np.testing.assert_array_equal(ground[ground[:, 2].argmax()], [1.0, -0.5, 1.0])
 
