@@ -15,6 +15,7 @@ import torch
 
 from robot_rl.engines import start
 from robot_rl.engines.mujoco_fields import Fields
+from robot_rl.engines.mujoco_rays import MujocoRays
 from robot_rl.engines.mujoco_world import DRAWN, NAME, MujocoWorld, add_room
 from robot_rl.engines.start import tensor
 from robot_rl.errors import MissingPackageError, SpecError
@@ -147,6 +148,7 @@ class MujocoEngine:
         self._drives, self._rotors, self._servos = drives, drives.rotors, drives.servos
         self._terrain, self._threads = terrain, threads
         self._world: MujocoWorld | None = None
+        self._rays: MujocoRays | None = None
         self._load()
 
     def _load(self, surroundings: bool = False) -> None:
@@ -169,9 +171,11 @@ class MujocoEngine:
         self._q, self._v = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         self._fields = Fields(model, batch, self._body, self._v, self._tool)
         if surroundings:
+            self._world = MujocoWorld(self._mj, model, batch)
+        if self._world and robot.lidar:
             ground = self._mj.MjSpec()
             _add_ground(self._mj, ground, self._terrain)
-            self._world = MujocoWorld(self._mj, model, batch, ground, robot.lidar)
+            self._rays = MujocoRays(self._mj, ground, robot.lidar, self._world.solids)
         start.nominal(self)
         self._batch.forward()
         start.rest(self)
@@ -182,13 +186,16 @@ class MujocoEngine:
 
     def surround(self, worlds: Sequence[World], env_ids: torch.Tensor) -> None:
         """See HoldsWorlds.surround."""
-        assert self._world is not None, 'make_room first'
-        self._world.solids.put(worlds, env_ids.numpy())
+        self._room().solids.put(worlds, env_ids.numpy())
 
     def crowd(self, places: torch.Tensor) -> None:
         """See HoldsWorlds.crowd."""
-        assert self._world is not None, 'make_room first'
-        self._world.solids.aim(places.double().numpy())
+        self._room().solids.aim(places.double().numpy())
+
+    def _room(self) -> MujocoWorld:
+        if self._world is None:
+            raise RuntimeError('There is no room for a world: call make_room first.')
+        return self._world
 
     def reset(self, env_ids: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
         """See Engine.reset."""
@@ -246,7 +253,7 @@ class MujocoEngine:
         for left in range(self._drives.substeps, 0, -1):
             if self._rotors:
                 self._force[:, self._body] = self._rotors.wrench(self._base()).numpy()
-            else:
+            if self._servos:
                 self._effort[:, self._v] = self._servos.effort(
                     self._qpos[:, self._q], self._qvel[:, self._v]
                 )
@@ -290,7 +297,7 @@ class MujocoEngine:
         if self._world:
             ids = np.arange(self.num_envs) if env_ids is None else env_ids.numpy()
             signals['collision'] = tensor(self._world.collision[ids, None])
-            if self.robot.lidar:
-                ranges = self._world.scan(self._qpos[ids, _POS], self._qpos[ids, _QUAT], ids)
+            if self._rays:
+                ranges = self._rays.scan(self._qpos[ids, _POS], self._qpos[ids, _QUAT], ids)
                 signals['scan'] = torch.from_numpy(ranges)
         return signals

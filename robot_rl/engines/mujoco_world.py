@@ -1,10 +1,8 @@
-"""Surroundings in MuJoCo: shapes that stop a robot, and the rays of its lidar.
+"""Surroundings in MuJoCo: shapes that a robot can touch, and that stop it.
 
 A model is compiled once and arenas come and go, so it has a fixed number of shapes, NEAREST, that
 are given type, size and place anew every control period: those of what is nearest to the robot
-then. Beams must see all of it, further away than any contact can be: they are traced, by MuJoCo
-too, in a model of ground and surroundings without a robot. So a robot's own body is in no beam's
-way.
+then. Its lidar sees further, see mujoco_rays.py.
 
 Wheels touch the ground as spheres, of which there is more to the sides than of a wheel. What a
 link that touches the ground is drawn as therefore touches the surroundings in its place.
@@ -17,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.engines.mujoco_rays import PLACEHOLDER, shapes
 from robot_rl.engines.solids import Solids
-from robot_rl.spec.lidar import Lidar
 from robot_rl.spec.robot import Robot
-from robot_rl.spec.rotation import matrix_of, rotate
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -32,29 +29,30 @@ NAME = 'surroundings'
 DRAWN = '<mujoco><compiler discardvisual="false"/></mujoco></robot>'
 """In the place of </robot> in a URDF: keep what links are drawn as."""
 _FAR = 1e9
-_FIRST_GROUP = np.array([1, 0, 0, 0, 0, 0], np.uint8)
-_AWAY = (0.0, 0.0, -1000.0)  # [m] where shapes are that stand for nothing
-_TILTED = (0.8, 0.6, 0.0, 0.0)  # or else a geom counts as fixed where its body is
 _OURS = 2  # bit of contacts with surroundings
-_STIFF = (0.01, 1.0)  # [s], 1: half the time constant of MuJoCo's default
+_STIFF = [0.01, 1.0]  # [s], 1: half the time constant of MuJoCo's default
 
 
 def add_room(mujoco: Any, spec: Any, robot: Robot) -> None:
     """Add shapes for surroundings to the MjSpec of a robot, and a sensor that counts contacts."""
-    for body in spec.bodies:
+    for body in [body for body in spec.bodies if body.name != 'world']:
+        stands = body.name in robot.touching
         for geom in body.geoms:
             drawn = not (geom.contype or geom.conaffinity)
-            if body.name == 'world':
-                continue
-            if drawn and body.name not in robot.touching:
+            if drawn and not stands:
                 spec.delete(geom)
-            elif drawn:
-                geom.mass, geom.conaffinity = 0.0, _OURS
-            elif body.name not in robot.touching:
+            elif drawn or not stands:
                 geom.conaffinity |= _OURS
     body = spec.worldbody.add_body(name=NAME, mocap=True)
     for _ in range(NEAREST):
-        _add_shape(mujoco, body, contype=_OURS, conaffinity=0, solref=_STIFF, solmix=100.0)
+        body.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            contype=_OURS,
+            conaffinity=0,
+            solref=_STIFF,
+            solmix=100.0,
+            **PLACEHOLDER,
+        )
     spec.add_sensor(
         name=NAME,
         type=mujoco.mjtSensor.mjSENS_CONTACT,
@@ -68,87 +66,62 @@ def add_room(mujoco: Any, spec: Any, robot: Robot) -> None:
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE
 
 
-def _add_shape(mujoco: Any, body: Any, **more: Any) -> None:
-    kind = mujoco.mjtGeom.mjGEOM_BOX
-    body.add_geom(type=kind, mass=0.0, size=[0.01] * 3, pos=_AWAY, quat=_TILTED, **more)
-
-
 class MujocoWorld:
-    """What stands around the robots of `batch`."""
+    """What stands around the robots of a batch."""
 
-    def __init__(self, mujoco: Any, model: Any, batch: Any, ground: Any, lidar: Lidar | None):
-        """Nothing stands there yet.
-
-        Args:
-            mujoco: The module.
-            model: Made by `add_room`.
-            batch: Of that model.
-            ground: An MjSpec of the ground alone, which rays meet.
-            lidar: The robot's.
-        """
-        self._mj, self._ground, self._lidar = mujoco, ground, lidar
-        self.solids = Solids(batch.nsim)
-        first = model.body(NAME).geomadr[0]
-        self._pool = slice(first, first + NEAREST)
+    def __init__(self, mujoco: Any, model: Any, batch: Any) -> None:
+        """Nothing stands there yet. `batch` is of `model`, which has `add_room`'s shapes."""
+        self._mj, self.solids = mujoco, Solids(batch.nsim)
+        body = model.body(NAME)
+        self._first = int(body.geomadr[0])
         self._fields = {
             f'geom_{name}': batch.expand(f'geom_{name}')
             for name in ('type', 'pos', 'quat', 'size', 'rbound', 'aabb')
         }
-        tree = model.body_bvhadr[model.body(NAME).id]
-        batch.expand('bvh_aabb')[:, tree] = (0.0, 0.0, 0.0, _FAR, _FAR, _FAR)
-        self._sensor = model.sensor(NAME).adr[0]
+        bounds = (0.0, 0.0, 0.0, _FAR, _FAR, _FAR)
+        batch.expand('bvh_aabb')[:, model.body_bvhadr[body.id]] = bounds
         self._found = batch.bind('sensordata')
+        self._sensor = int(model.sensor(NAME).adr[0])
         self._chosen = np.zeros((batch.nsim, NEAREST), np.int64)
         self.collision = np.zeros(batch.nsim, bool)
         """(num_envs,) whether the robot touches anything, or did in the last control period."""
-        self._kinds = np.array([mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CYLINDER])
-        self._beams, self._rays = _beams(lidar), None
 
-    def gather(self, places: Array, ids: Ids) -> None:
-        """Give the robots of `ids`, at `places` (len(ids), 3) [m], what is nearest to them."""
-        solids, count = self.solids, min(NEAREST, self.solids.there.shape[1])
-        if not count:
-            return
-        away = solids.distance(places, ids)
-        chosen = np.argpartition(away, count - 1, axis=1)[:, :count]
-        self._chosen[ids, :count] = chosen
-        rows, pool = ids[:, None], slice(self._pool.start, self._pool.start + count)
-        there = solids.there[rows, chosen][:, :, None]
-        for name, value in self._shapes(rows, chosen).items():
-            self._fields[name][ids, pool] = value
-        position = solids.position[rows, chosen]
-        self._fields['geom_pos'][ids, pool] = np.where(there, position, _AWAY)
-        self._fields['geom_quat'][ids, pool] = np.where(there, solids.quat[rows, chosen], _TILTED)
+    def _pool(self) -> slice:
+        """Geoms that stand for something in some environment."""
+        return slice(self._first, self._first + min(NEAREST, self.solids.there.shape[1]))
 
     def begin(self, places: Array) -> None:
         """Begin a control period with robots at `places` (num_envs, 3) [m]."""
         self.gather(places, np.arange(len(places)))
         self.collision[:] = False
 
-    def _shapes(self, rows: Any, columns: Any) -> dict[str, Any]:
-        """Fields of a model that say what the solids there are, but not where."""
-        solids = self.solids
-        half, is_round = solids.half[rows, columns], solids.round[rows, columns]
-        size = half.copy()
-        size[is_round, 1] = half[is_round, 2]  # MuJoCo has radius, then half height
-        return {
-            'geom_type': self._kinds[is_round.astype(int)],
-            'geom_size': size,
-            'geom_rbound': np.linalg.norm(half, axis=-1),
-            'geom_aabb': np.concatenate((np.zeros_like(half), half), axis=-1),
-        }
+    def gather(self, places: Array, ids: Ids) -> None:
+        """Give the robots of `ids`, at `places` (len(ids), 3) [m], what is nearest to them."""
+        solids, pool = self.solids, self._pool()
+        count = pool.stop - pool.start
+        if not count:
+            return
+        away = solids.distance(places, ids)
+        chosen = np.argpartition(away, count - 1, axis=1)[:, :count]
+        self._chosen[ids, :count] = chosen
+        rows = ids[:, None]
+        for name, value in shapes(self._mj, solids, rows, chosen).items():
+            self._fields[name][ids, pool] = value
+        there = solids.there[rows, chosen][:, :, None]
+        for name, value in (('pos', solids.position), ('quat', solids.quat)):
+            where = np.where(there, value[rows, chosen], PLACEHOLDER[name])
+            self._fields[f'geom_{name}'][ids, pool] = where
 
     def walk(self, share: float) -> None:
         """Bring people nearer to where they are to be, by `share` of the way that is left."""
-        solids = self.solids
+        solids, pool = self.solids, self._pool()
         if not solids.people.any():
             return
         solids.walk(share)
-        count = min(NEAREST, solids.there.shape[1])
-        chosen, rows = self._chosen[:, :count], np.arange(len(self._chosen))[:, None]
-        pool = self._fields['geom_pos'][:, self._pool][:, :count]
-        walks = chosen < solids.people[:, None]
-        pool[walks] = solids.position[rows, chosen][walks]
+        chosen = self._chosen[:, : pool.stop - pool.start]
+        env, shape = (chosen < solids.people[:, None]).nonzero()
+        places = solids.position[env, chosen[env, shape]]
+        self._fields['geom_pos'][env, pool.start + shape] = places
 
     def feel(self, ids: Ids | None = None) -> None:
         """Note who touches something; with `ids` for these alone, and forget what was before."""
@@ -156,56 +129,3 @@ class MujocoWorld:
             self.collision |= self._found[:, self._sensor] > 0.0
         else:
             self.collision[ids] = self._found[ids, self._sensor] > 0.0
-
-    def scan(self, places: Array, quat: Array, ids: Ids) -> NDArray[np.float32]:
-        """Ranges (len(ids), beams) [m] of the lidars of robots at `places` and attitudes `quat`."""
-        lidar, size = self._lidar, self.solids.there.shape[1]
-        assert lidar is not None
-        if self._rays is None or self._rays[2] < size:
-            self._rays = (*self._trace_model(size), size)
-        eyes = places + rotate(quat, np.tile(lidar.position, (len(ids), 1)))
-        seen = self.solids.distance(eyes, ids) < lidar.range_max
-        ranges = np.empty((lidar.beams, len(ids)), np.float32).T
-        for row, number in enumerate(ids):
-            ranges[row] = self._trace(eyes[row], quat[row], number, seen[row].nonzero()[0])
-        return ranges
-
-    def _trace_model(self, size: int) -> tuple[Any, Any]:
-        """Model and data of the ground and `size` shapes in its first group, all from the first."""
-        spec = self._ground
-        for geom in list(spec.worldbody.geoms):
-            if not geom.name:
-                spec.delete(geom)
-        for _ in range(size):
-            _add_shape(self._mj, spec.worldbody)
-        model = spec.compile()
-        data = self._mj.MjData(model)
-        self._mj.mj_kinematics(model, data)
-        return model, data
-
-    def _trace(self, eye: Array, quat: Array, number: int, seen: Ids) -> Array:
-        """Ranges (beams,) from `eye` (3,) to what of the environment's solids are `seen`."""
-        model, data, _ = self._rays
-        first = model.ngeom - self._rays[2]
-        mine, others = slice(first, first + len(seen)), slice(first + len(seen), None)
-        for name, value in self._shapes(number, seen).items():
-            getattr(model, name)[mine] = value
-        model.geom_group[mine], model.geom_group[others] = 0, 1
-        data.geom_xpos[mine] = self.solids.position[number, seen]
-        data.geom_xmat[mine] = self.solids.matrix[number, seen].reshape(-1, 9)
-        rays = self._beams @ matrix_of(quat).T
-        count = len(rays)
-        hit, found = np.empty(count, np.int32), np.empty(count)
-        self._mj.mj_multiRay(
-            model, data, eye, rays.ravel(), _FIRST_GROUP, 1, -1, hit, found, None, count, _FAR
-        )
-        low, high = self._lidar.range_min, self._lidar.range_max
-        return np.where(found < 0.0, high, found.clip(low, high))
-
-
-def _beams(lidar: Lidar | None) -> Array:
-    """Unit vectors (beams, 3) in the body frame; none without a lidar."""
-    if lidar is None:
-        return np.zeros((0, 3))
-    angle = lidar.angle_min + lidar.angle_increment * np.arange(lidar.beams)
-    return np.stack((np.cos(angle), np.sin(angle), 0.0 * angle), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,7 @@ def _solids(world: World) -> Iterator[Solid]:
         if not line.height:
             continue
         points = np.asarray(line.points, float)
-        for start, end in zip(points[:-1], points[1:], strict=True):
+        for start, end in pairwise(points):
             way, middle = end - start, 0.5 * (start + end)
             half = 0.5 * float(np.arctan2(way[1], way[0]))
             yield (

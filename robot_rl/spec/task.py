@@ -132,9 +132,9 @@ class Task:
     """(true signals of one environment and what it drew at its reset, (size,) each) -> what stands
     around the robot: for pictures, and for engines where it is `solid`."""
     solid: bool = False
-    """Whether an engine that can is to hold `world` as bodies, which stop the robot. It then reports
-    'collision', and the 'scan' of a robot with a lidar; `perceive` makes what is needed of them.
-    Other engines leave all of it to `perceive`."""
+    """Whether an engine that can is to hold `world` as bodies, which stop the robot. It then
+    reports 'collision', and the 'scan' of a robot with a lidar; `perceive` makes what is needed of
+    them. Other engines leave all of it to `perceive`."""
     crowd: Callable[[Signals], Tensor] | None = None
     """(what the environments drew and what has changed since) -> (num_envs, n, 2) [m] where the
     people of `world` are, in their order; rows beyond those that there are mean nothing."""
