@@ -6,6 +6,7 @@ Imports the engine (and with it torch) when it is built, not before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 import importlib
 import math
 from typing import Any
@@ -80,7 +81,8 @@ class SimulatedRobot:
         self._task = task if task and (task.perceive or task.terrain) else None
         terrain = self._task.terrain if self._task else None
         make = engines.engine_factory(engine)
-        self._engine = make(robot, level, 1, dt, terrain=terrain)
+        lidar = self._task.robot.lidar if self._task else robot.lidar  # whose angles it tells
+        self._engine = make(replace(robot, lidar=lidar), level, 1, dt, terrain=terrain)
         held = importlib.import_module('robot_rl.envs.surroundings').surroundings
         self._surroundings = held(self._engine, self._task) if self._task else None
         self._drawn: dict[str, Any] = {}

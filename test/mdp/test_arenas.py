@@ -133,7 +133,7 @@ def test_a_world_can_be_drawn(drawn):
     where, goals, _ = drawn
     worlds = [where.world({'arena_key': goals['arena_key'][i].numpy()}) for i in range(20)]
     assert any(world.lines for world in worlds)
-    assert any(world.blocks for world in worlds)
+    assert any(world.columns for world in worlds)
 
 
 def test_a_curriculum_chooses_the_kind_of_world():
@@ -146,4 +146,4 @@ def test_a_curriculum_chooses_the_kind_of_world():
     assert (people['arena_key'][:, 0] != nothing['arena_key'][:, 0]).all(), 'seeds stay chance'
     for drawn, some in ((people, True), (nothing, False)):
         worlds = [where.world({'arena_key': key.numpy()}) for key in drawn['arena_key'][:8]]
-        assert all(bool(world.blocks) is some for world in worlds)
+        assert all(bool(world.columns) is some for world in worlds)

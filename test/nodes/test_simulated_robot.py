@@ -73,6 +73,19 @@ def test_what_is_drawn_reaches_the_start_that_its_task_chooses(monkeypatch):
     assert 'goal_pos_w' in given
 
 
+def test_a_task_says_which_beams_it_has_whoever_traces_them():
+    pytest.importorskip('mujoco')
+    task, scans = registry.task('navigate-turtlebot'), []
+    options = {'dt': 0.01, 'sensor_dt': 0.05, 'seed': 0, 'noise': False, 'randomize': False}
+    for engine in ('analytic', 'mujoco'):
+        robot = SimulatedRobot(
+            registry.robot('turtlebot'), 'velocity', engine, task=task, **options
+        )
+        robot.reset({})
+        scans.append(robot.measured()['scan'])
+    assert np.median(np.abs(scans[0] - scans[1])) < 0.002
+
+
 def test_a_reset_gives_the_drives_their_stiffness_back(monkeypatch):
     pytest.importorskip('mujoco')
     go2, given = registry.robot('go2'), []
