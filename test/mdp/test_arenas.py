@@ -146,4 +146,4 @@ def test_a_curriculum_chooses_the_kind_of_world():
     assert (people['arena_key'][:, 0] != nothing['arena_key'][:, 0]).all(), 'seeds stay chance'
     for drawn, some in ((people, True), (nothing, False)):
         worlds = [where.world({'arena_key': key.numpy()}) for key in drawn['arena_key'][:8]]
-        assert all(bool(world.columns) is some for world in worlds)
+        assert all(bool(world.people) is some for world in worlds)
