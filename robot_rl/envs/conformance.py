@@ -126,6 +126,8 @@ def batch_of_one_is_a_row(task: Task, engine: str) -> None:
     one.reset(seed=5)
     row = torch.tensor([4])
     state = {name: value[row] for name, value in _state(many).items()}
+    if one.surroundings:
+        one.surroundings.start(torch.tensor([0]), {n: v[row] for n, v in many.drawn.items()})
     one.engine.reset(torch.tensor([0]), state)
     measured, memory = many.measured, many.memory
     for action in _actions(task, 6):

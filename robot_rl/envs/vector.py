@@ -73,7 +73,7 @@ class VectorEnv:
         self.engine = make_engine(
             task.robot, task.level, num_envs, task.control_dt, device, task.terrain
         )
-        self._surroundings = surroundings(self.engine, task)
+        self.surroundings = surroundings(self.engine, task)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self._variation = Variation(
             self.engine, spreads, task.setpoint, task.control_dt, self.generator
@@ -211,8 +211,8 @@ class VectorEnv:
         """
         acted, made = self._act(self.num_envs, {'action': action}, self._state, self._measured)
         sent = self._sent(made['setpoint'] if setpoint is None else setpoint)
-        if self._surroundings:
-            self._surroundings.step(self.drawn)
+        if self.surroundings:
+            self.surroundings.step(self.drawn)
         self.engine.step(self._variation.step(sent))
         self.episode_steps += 1
         signals = self.engine.signals()
@@ -257,8 +257,8 @@ class VectorEnv:
         chosen = (self._lessons.begin(env_ids),) if self._lessons else ()
         parameters, initial, goals = self._draw(num, *chosen)
         self._variation.start(env_ids, parameters)
-        if self._surroundings:
-            self._surroundings.start(env_ids, goals)
+        if self.surroundings:
+            self.surroundings.start(env_ids, goals)
         self.engine.reset(env_ids, initial)
         self.episode_steps[env_ids] = 0
         if self._unstick:
