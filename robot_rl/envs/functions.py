@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
+from typing import cast
 
 import torch
 
@@ -11,7 +12,7 @@ from robot_rl.envs.fuse import Group
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
 from robot_rl.sensors.messages import Messages
-from robot_rl.spec.task import Step, Task
+from robot_rl.spec.task import Step, Task, TaughtCommands
 
 FREED = 'freed'
 """Name of what `Functions.step` is told of robots that have finished their action when stuck."""
@@ -50,19 +51,21 @@ class Functions:
         Where there is a curriculum it has `chosen` 'coordinates': those of the parameters, see
         ParameterSampler, then those of the commands, see spec.task.Commands.
         """
-        for_parameters: list[torch.Tensor] = []
-        for_commands: list[torch.Tensor] = []
-        for group in chosen:
-            whole, own = group['coordinates'], len(self._task.coordinates)
-            for_parameters.append(whole[:, : whole.shape[1] - own])
-            if own:
-                for_commands.append(whole[:, whole.shape[1] - own :])
-        goals = self._commands.draw(num, self._generator, self._device, *for_commands)
-        parameters = self._sampler(num, self._generator, *for_parameters) if self._sampler else {}
+        goals, of_parameters = self._goals(num, *(group['coordinates'] for group in chosen))
+        parameters = self._sampler(num, self._generator, *of_parameters) if self._sampler else {}
         asked = self._commands.signals(goals)
         given = {**parameters, **asked}
         initial = self._task.initial_state(given, num, self._generator, self._device)
         return parameters, initial, goals
+
+    def _goals(self, num: int, *chosen: torch.Tensor) -> tuple[Group, tuple[torch.Tensor, ...]]:
+        """Goals, by what is `chosen` of them, and what is chosen of the parameters."""
+        own = len(self._task.coordinates)
+        if not own or not chosen:
+            return self._commands.draw(num, self._generator, self._device), chosen
+        of_parameters, of_goals = chosen[0][:, :-own], chosen[0][:, -own:]
+        commands = cast('TaughtCommands', self._commands)
+        return commands.choose(of_goals, self._generator, self._device), (of_parameters,)
 
     def first(self, _num: int, signals: Group, goals: Group) -> tuple[Group, Group, Group, Group]:
         """State, measurements, observation and what stays, at the start of an episode."""

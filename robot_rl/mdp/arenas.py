@@ -125,17 +125,25 @@ class Arenas:
         self._ends[slot] = (*ends, one.path_length)
 
     def draw(
-        self, num: int, generator: torch.Generator, device: torch.device, *chosen: torch.Tensor
+        self, num: int, generator: torch.Generator, device: torch.device
     ) -> dict[str, torch.Tensor]:
-        """Arenas for `num` environments, by chance but for what a curriculum has `chosen`.
+        """Arenas for `num` environments.
 
-        `chosen` are kind, density, smoothness and crowd (num, KEY - 1) from 0 to 1. Returns
         'arena_key' (num, KEY), 'arena_start' (num, 3) x, y [m], yaw [rad], 'arena_time' (num, 1)
         [s] and 'goal_pos_w' (num, 3) [m].
         """
-        u = torch.rand(num, arena_draw.KEY, generator=generator, device=device)
-        for key in chosen:
-            u[:, 1:] = key
+        return self._begin(torch.rand(num, arena_draw.KEY, generator=generator, device=device))
+
+    def choose(
+        self, coordinates: torch.Tensor, generator: torch.Generator, device: torch.device
+    ) -> dict[str, torch.Tensor]:
+        """As `draw`; `coordinates` (num, KEY - 1) are kind, density, smoothness and crowd."""
+        seed = torch.rand(len(coordinates), 1, generator=generator, device=device)
+        return self._begin(torch.cat((seed, coordinates), 1))
+
+    def _begin(self, u: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Arenas of keys `u`, the seeds among which are still numbers from 0 to 1."""
+        num, device = len(u), u.device
         if self.given:
             turn = torch.arange(num, device=device) * len(self.given) // num
             u[:, 0] = turn.float()

@@ -57,11 +57,8 @@ class Termination:
 class Commands(Protocol):
     """A source of commands: pure functions, whoever calls them keeps the state."""
 
-    def draw(self, num: int, generator: Any, device: Any, /, *chosen: Tensor) -> dict[str, Tensor]:
-        """State at the start of `num` episodes, each (num, size), drawn from a torch generator.
-
-        Where a curriculum chooses, `chosen` is one tensor (num, len(Task.coordinates)) in [0, 1].
-        """
+    def draw(self, num: int, generator: Any, device: Any, /) -> dict[str, Tensor]:
+        """State at the start of `num` episodes, each (num, size), drawn from a torch generator."""
         ...
 
     def step(self, state: Signals, /) -> dict[str, Tensor]:
@@ -70,6 +67,14 @@ class Commands(Protocol):
 
     def signals(self, state: Signals, /) -> dict[str, Tensor]:
         """Signals that tell the policy what is asked [SI], each (num, size)."""
+        ...
+
+
+class TaughtCommands(Commands, Protocol):
+    """Commands of which a curriculum chooses a part, see Task.coordinates."""
+
+    def choose(self, coordinates: Tensor, generator: Any, device: Any, /) -> dict[str, Tensor]:
+        """As `draw`, but for what `coordinates` (num, len(Task.coordinates)) in [0, 1] say."""
         ...
 
 

@@ -141,7 +141,7 @@ def test_a_curriculum_chooses_the_kind_of_world():
     crowded = torch.tensor([[0.8, 0.1, 0.5, 1.0]]).repeat(num, 1)
     empty = torch.tensor([[0.99, 0.0, 0.5, 0.0]]).repeat(num, 1)
     generator, cpu = torch.Generator().manual_seed(0), torch.device('cpu')
-    people, nothing = (where.draw(num, generator, cpu, key) for key in (crowded, empty))
+    people, nothing = (where.choose(key, generator, cpu) for key in (crowded, empty))
     assert len(where.coordinates) == crowded.shape[1]
     assert (people['arena_key'][:, 0] != nothing['arena_key'][:, 0]).all(), 'seeds stay chance'
     for drawn, some in ((people, True), (nothing, False)):
