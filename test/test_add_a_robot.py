@@ -96,10 +96,11 @@ def run(package) -> Path:
     return package.folder / 'runs/balance'
 
 
-def test_it_is_found_without_being_imported(package):
+def test_it_is_found_and_engines_say_whether_they_know_it(package):
     printed = package.command('list')
     assert re.search(r'^robots .*\bcartpole\b', printed, re.MULTILINE)
     assert re.search(r'^tasks .*\bbalance-cartpole\b', printed, re.MULTILINE)
+    assert re.search(r'^ +mujoco .*\bcartpole\b', printed, re.MULTILINE)
 
 
 def test_it_keeps_the_rules_of_all_robots(package):

@@ -206,6 +206,9 @@ def test_list_names_what_there_is() -> None:
     assert done.returncode == 0, done.stderr
     for word in ('crazyflie', 'hover-crazyflie', 'analytic', 'mujoco'):
         assert word in done.stdout
+    (analytic,) = re.findall(r'^engines +analytic +(.*)$', done.stdout, re.MULTILINE)
+    assert 'racecar' in analytic
+    assert 'panda' not in analytic, 'its dynamics are not written down'
 
 
 def test_a_task_that_cannot_be_read_does_not_hide_the_others(

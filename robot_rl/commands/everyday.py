@@ -20,21 +20,25 @@ from robot_rl.learn.config import TEST_SEED, TrainConfig
 
 @dataclass(frozen=True)
 class List:
-    """List robots, tasks, engines and policies."""
+    """List robots, tasks, engines with the robots that each simulates, and policies."""
 
     def run(self) -> int:
         """Print them by kind, then raise SpecError for those that cannot be read."""
         from robot_rl.spec import engines, registry
 
         wrong: list[SpecError] = []
+        robots = registry.robot_names(wrong.append)
+        simulates = engines.robots_by_engine(registry.robots(robots, wrong.append))
         rows = {
-            'robots': registry.robot_names(wrong.append),
-            'tasks': registry.task_ids(wrong.append),
-            'engines': list(engines.ENGINES),
-            'policies': sorted(shipped_policies()),
+            'robots': ', '.join(robots),
+            'tasks': ', '.join(registry.task_ids(wrong.append)),
+            'engines': f'\n{"":10}'.join(
+                f'{engine:9} {", ".join(known)}' for engine, known in simulates.items()
+            ),
+            'policies': ', '.join(sorted(shipped_policies())),
         }
         for kind, names in rows.items():
-            print(f'{kind:9} {", ".join(names) or "none"}')
+            print(f'{kind:9} {names or "none"}')
         if wrong:
             raise SpecError(' '.join(map(str, wrong)))
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from robot_rl.spec.robot import Robot
@@ -28,6 +29,15 @@ ENGINES: dict[str, EngineEntry] = {
 def engines_of(robot: Robot) -> list[str]:
     """Names of the engines that can simulate `robot`, the fastest first."""
     return [name for name, entry in ENGINES.items() if robot.model or not entry.closed_form]
+
+
+def robots_by_engine(robots: Iterable[Robot]) -> dict[str, list[str]]:
+    """Every engine, the fastest first, with the names of those of `robots` it can simulate."""
+    engines_by_robot = {robot.name: engines_of(robot) for robot in robots}
+    return {
+        name: [robot for robot, engines in engines_by_robot.items() if name in engines]
+        for name in ENGINES
+    }
 
 
 def engine_for(robot: Robot, name: str = '') -> str:

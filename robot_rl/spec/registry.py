@@ -9,13 +9,14 @@ holds a '-', which joins the two.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 import importlib
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 import importlib.util
 from pathlib import Path
 import pkgutil
+import sys
 
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec.robot import Robot
@@ -31,7 +32,13 @@ def _points(kind: str) -> list[EntryPoint]:
         for module in pkgutil.iter_modules(package.__path__)
         if not module.name.startswith('_')
     ]
-    return [*own, *entry_points(group=group)]
+    return [*own, *_announced(group, tuple(sys.path))]
+
+
+@cache
+def _announced(group: str, _path: tuple[str, ...]) -> EntryPoints:
+    """Entry points of the packages on `_path`, each of which is asked, which takes a while."""
+    return entry_points(group=group)
 
 
 def _one(what: str, points: list[EntryPoint]) -> EntryPoint:
@@ -119,6 +126,21 @@ def robot(name: str) -> Robot:
             f'{point.value} makes {got}, expected the robot {name!r}. Name both alike.'
         )
     return made
+
+
+def robots(names: Iterable[str], told: Told) -> list[Robot]:
+    """Build the robots `names`; of each that cannot be built somebody is `told`."""
+
+    def built(name: str) -> list[Robot]:
+        try:
+            return [robot(name)]
+        except SpecError as error:
+            told(error)
+        except ImportError as error:
+            told(SpecError(f'The robot {name!r} cannot be imported: {error}. Install what is missing.'))
+        return []
+
+    return [made for name in names for made in built(name)]
 
 
 @cache

@@ -63,6 +63,26 @@ def test_a_robot_that_is_announced_wrongly_is_refused(outside, point: str, messa
         registry.robot('bee')
 
 
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (CRAZYFLIE, "makes the robot 'crazyflie'"),
+        (
+            'import no_such_package\n',
+            "'bee' cannot be imported: No module named 'no_such_package'",
+        ),
+    ],
+)
+def test_a_robot_that_cannot_be_built_does_not_hide_the_others(
+    outside, text: str, message: str
+) -> None:
+    outside('robots', 'bee = stranger:robot', text)
+    wrong: list[SpecError] = []
+    built = registry.robots(['bee', 'racecar'], wrong.append)
+    assert [robot.name for robot in built] == ['racecar']
+    assert message in str(*wrong)
+
+
 def test_a_package_cannot_take_the_place_of_a_robot(outside) -> None:
     outside('robots', 'crazyflie = stranger:robot', CRAZYFLIE)
     with pytest.raises(SpecError, match=r'more than one robot .*crazyflie:robot, stranger:robot'):
