@@ -82,7 +82,9 @@ def _row(values: list[float]) -> str:
 
 
 def _text(value: Any) -> str:
-    """A value as a cell; long ones are cut."""
+    """A value as a cell; long ones are cut, and a gap is called one."""
+    if value is None or value == '':
+        return 'not recorded'
     text = f'{value:.6g}' if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else f'{text[:57]}...'
 

@@ -137,7 +137,7 @@ def robots(names: Iterable[str], told: Told) -> list[Robot]:
         except SpecError as error:
             told(error)
         except ImportError as error:
-            told(SpecError(f'The robot {name!r} cannot be imported: {error}. Install what is missing.'))
+            told(SpecError(f'The robot {name!r} lacks a package: {error}. Install it.'))
         return []
 
     return [made for name in names for made in built(name)]

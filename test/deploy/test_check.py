@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+import re
 
 import numpy as np
 import pytest
@@ -93,6 +94,8 @@ def test_tables_name_every_signal_and_field(policy_file: Path):
     text = contract_text(contract)
     for name in (*contract.input_sizes, *contract.setpoint_fields, 'rad/s', '100 Hz', 'untrained'):
         assert name in text
+    old = replace(contract, training={'git_revision': '', 'seed': 0})
+    assert re.search(r'^git_revision +not recorded$', contract_text(old), re.MULTILINE)
     for table in contract_tables(contract):
         assert table.rows
         assert all(len(row) == len(table.header) for row in table.rows)

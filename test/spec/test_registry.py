@@ -67,10 +67,7 @@ def test_a_robot_that_is_announced_wrongly_is_refused(outside, point: str, messa
     ('text', 'message'),
     [
         (CRAZYFLIE, "makes the robot 'crazyflie'"),
-        (
-            'import no_such_package\n',
-            "'bee' cannot be imported: No module named 'no_such_package'",
-        ),
+        ('import no_such_package\n', "'bee' lacks a package: No module named 'no_such_package'"),
     ],
 )
 def test_a_robot_that_cannot_be_built_does_not_hide_the_others(
