@@ -1,9 +1,10 @@
 """Laps on unseen tracks: a policy beside pure pursuit and beside a point mass.
 
-TRACKS tracks that training never saw, each at FRICTIONS friction values; a car starts at rest and
-drives LAPS laps, the first of which is not timed. All else is drawn from the randomization file,
-the same for every contender. A lap is finished when the way along the centre line, what was driven
-backwards taken off, has grown by its length, and clean if no wall was touched: see mdp/circuit.py.
+Each of some tracks that training never saw is driven at FRICTIONS friction values; a car starts
+at rest and drives LAPS laps, the first of which is not timed. All else is drawn from the
+randomization file, the same for every contender. A lap is finished when the way along the centre
+line, what was driven backwards taken off, has grown by its length, and clean if no wall was
+touched: see mdp/circuit.py.
 
 The peer is bench/pursuit.py at its best safe setting: of those that finish every lap on all of
 these tracks cleanly, the fastest. It is thus chosen on the very tracks it is judged on, in its
@@ -41,7 +42,7 @@ from robot_rl.tasks import race
 
 Array = NDArray[np.float64]
 
-TRACKS, FRICTIONS, LAPS = 20, 10, 2
+FRICTIONS, LAPS = 10, 2
 FRICTION = (0.5, 1.1)
 LONGEST_S = 45.0
 """[s] after which a lap is not finished."""
@@ -91,6 +92,11 @@ class Result:
     risky_setting: Setting
     bound: Array
     """(n,) [s] of each environment."""
+
+    @property
+    def tracks(self) -> int:
+        """Tracks driven on."""
+        return len(self.bound) // FRICTIONS
 
 
 def frictions(num: int, values: int = FRICTIONS) -> torch.Tensor:
@@ -176,13 +182,24 @@ def bound(robot: Robot, bank: Tracks) -> Array:
     return np.stack(times, 1).ravel()
 
 
-def run(path: Path, engine: str = '', seed: int = TEST_SEED) -> Result:
+def run(path: Path, num_tracks: int, engine: str = '', seed: int = TEST_SEED) -> Result:
     """Judge the policy in `path`, a run folder or an .onnx file, beside the peer and the bound.
 
+    Args:
+        path: The policy.
+        num_tracks: How many; ratios are resampled over them.
+        engine: Name of the simulator; by default the fastest that knows the robot.
+        seed: Of the tracks and of all that is drawn.
+
     Raises:
-        SpecError: The policy is of another task.
+        SpecError: The policy is of another task, there is no track, or no setting of the peer is
+            safe on them all.
         RobotRLError: It cannot be read, the engine is unknown or not installed.
     """
+    if num_tracks < 1:
+        raise SpecError(
+            f'There must be at least one track, got --tracks {num_tracks}. Ask for more.'
+        )
     task, policy = load(path)
     if task.name != 'race':
         raise SpecError(
@@ -190,13 +207,14 @@ def run(path: Path, engine: str = '', seed: int = TEST_SEED) -> Result:
             'robot_rl train race-racecar'
         )
     engine = engine_for(task.robot, engine)
-    bank = tracks(TRACKS, seed)
+    bank = tracks(num_tracks, seed)
     settings = sweep(task.robot, bank, engine, seed)
     safe = [row for row in settings if row[1].safe]
     if not safe:
         raise SpecError(
             f'None of {len(settings)} settings of pure pursuit, which the policy is held against, '
-            f'drives {TRACKS} tracks of seed {seed} on {engine} unharmed. Choose another --seed.'
+            f'drives {num_tracks} tracks of seed {seed} on {engine} unharmed. Choose another '
+            '--seed.'
         )
     env = world(task.robot, bank, engine, blind=False, seed=seed)
     laps = drive(env, np.repeat(bank.length, FRICTIONS), policy, seed)
@@ -220,8 +238,8 @@ def ratio(ours: Array, theirs: Array, tracks_num: int) -> Interval:
 def text(result: Result) -> str:
     """Table in Markdown."""
     lines = [
-        f'{TRACKS} unseen tracks x {FRICTIONS} frictions, {LAPS} laps each, {result.engine} '
-        f'engine, {machine_name()}',
+        f'{result.tracks} unseen tracks x {FRICTIONS} frictions, {LAPS} laps each, '
+        f'{result.engine} engine, {machine_name()}',
         '',
         '| | laps without contact [%] | median lap [s] | x best safe peer | x bound |',
         '| --- ' * 5 + '|',
@@ -236,7 +254,7 @@ def text(result: Result) -> str:
         cells = [
             laps.clean.text('.2f', 100.0),
             f'{np.nanmedian(laps.time):.2f}',
-            *(ratio(laps.time, other, TRACKS).text('.3f') for other in others),
+            *(ratio(laps.time, other, result.tracks).text('.3f') for other in others),
         ]
         lines.append(f'| {name} | {" | ".join(cells)} |')
     return '\n'.join(lines)

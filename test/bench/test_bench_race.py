@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -131,10 +132,16 @@ def test_the_table_names_the_setting(driven):
         'analytic', laps, laps, Setting(0.4, 0.25), laps, Setting(0.5, 0.3), np.full(200, 5.0)
     )
     text = race.text(result)
+    assert text.startswith('20 unseen tracks x 10 frictions, 2 laps each, analytic engine')
     assert 'lookahead 0.4 s, friction 0.25 of nominal' in text
     assert text.count('1.000 (1.000 to 1.000)') == 3
 
 
 def test_another_tasks_policy_is_refused(policy_file):
     with pytest.raises(SpecError, match='needs one for race'):
-        race.run(policy_file)
+        race.run(policy_file, 2)
+
+
+def test_no_track_is_refused():
+    with pytest.raises(SpecError, match='at least one track, got --tracks 0'):
+        race.run(Path('nowhere'), 0)
