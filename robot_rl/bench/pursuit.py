@@ -16,6 +16,7 @@ import torch
 
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.mdp.actions import within
+from robot_rl.mdp.observations import heading
 from robot_rl.mdp.racing import Grip, speed_profile
 from robot_rl.mdp.tracks import SECTIONS, Tracks
 from robot_rl.spec.robot import GRAVITY
@@ -68,8 +69,7 @@ class PurePursuit:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Action (unused) and setpoint of cars at arc length `position` (n,)."""
         signals = env.engine.signals()
-        w, x, y, z = signals['base_quat_w'].unbind(1)
-        yaw = torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+        yaw = heading(signals['base_quat_w'])
         forward = signals['base_lin_vel_b'][:, 0].clamp(min=0.0)
         ahead = (self._setting.lookahead_s * forward).clamp(min=NEAREST)
         to = self._at(self._centre, position + ahead) - signals['base_pos_w'][:, :2]

@@ -245,9 +245,7 @@ class Controller:
         if failure is not None:
             self._enter(Event.FAILED, f'while starting: {failure.text}')
         elif self._conduct.now.finished:
-            self.policy.reset()
-            self._enter(Event.STARTED, '')
-            self._active(now)
+            self._begin(Event.STARTED, now)
             return
         self._send_stage(now)
 
@@ -256,11 +254,15 @@ class Controller:
         if failure is not None:
             self._disturb(failure, now)
         elif self._conduct.now.finished:
-            self.policy.reset()
-            self._enter(Event.CLEARED, '')
-            self._active(now)
+            self._begin(Event.CLEARED, now)
             return
         self._send_stage(now)
+
+    def _begin(self, event: Event, now: float) -> None:
+        """Let the policy drive in this very period, from zero memory."""
+        self.policy.reset()
+        self._enter(event, '')
+        self._active(now)
 
     def _disturb(self, failure: Failure, now: float) -> None:
         """Enter RECOVERY, or FAULT for what does not pass or happens too often."""
@@ -276,9 +278,7 @@ class Controller:
         if failure is not None and not failure.transient:
             self._enter(Event.FAILED, f'{self.reason}; then {failure.text}')
         if self._disturbances.passed(good=failure is None):
-            self.policy.reset()
-            self._enter(Event.CLEARED, '')
-            self._active(now)
+            self._begin(Event.CLEARED, now)
             return
         if self._conduct.safe.elapsed >= self._recovery_s:
             self._enter(Event.FAILED, f'{self.reason}; not cleared within {self._recovery_s:g} s')

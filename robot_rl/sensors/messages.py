@@ -45,9 +45,18 @@ class Messages:
         self, sent: Signals, held: Signals, probability: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """Signals `sent` in this period, or `held` from the last where their message is `lost`."""
-        lost = self.lost(probability)
-        arrived = dict(sent)
-        for index, names in enumerate(self._topics):
-            one = lost[:, index : index + 1]
-            arrived |= {name: torch.where(one, held[name], sent[name]) for name in names}
-        return arrived
+        return replaced(sent, held, self._topics, self.lost(probability))
+
+
+def replaced(
+    ours: Signals, theirs: Signals, topics: Sequence[Sequence[str]], where: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """`ours`, but for the signals of each of `topics` `theirs` in the rows that `where` says.
+
+    `where` is (num, topics).
+    """
+    mixed = dict(ours)
+    for index, names in enumerate(topics):
+        column = where[:, index : index + 1]
+        mixed |= {name: torch.where(column, theirs[name], ours[name]) for name in names}
+    return mixed

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from robot_rl.sensors.messages import replaced
 from robot_rl.spec.robot import Robot
 
 Signals = Mapping[str, torch.Tensor]
@@ -66,8 +67,4 @@ class Pace:
 
     def newest(self, sent: Signals, held: Signals, due: torch.Tensor) -> dict[str, torch.Tensor]:
         """Signals `sent` in this period, or `held` from the last where no message is `due`."""
-        arrived = dict(sent)
-        for index, names in enumerate(self._topics):
-            new = due[:, index : index + 1]
-            arrived |= {name: torch.where(new, sent[name], held[name]) for name in names}
-        return arrived
+        return replaced(sent, held, self._topics, ~due)
