@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 help:
+	@echo 'make install set up $(VENV), which demo, test, check and format do first'
 	@echo 'make demo    train, evaluate, export, check and fly a hover policy; writes runs/demo/report.html'
 	@echo 'make test    lint, types and all tests'
 	@echo 'make check   lint, types and import rules only'
