@@ -18,6 +18,8 @@ from robot_rl.spec.task import Task
 STEPS = 40
 TINY = 1e-6
 """A column of observations that varies less than this carries nothing."""
+VIOLENT = 16
+"""Robots driven violently; a fault in the reset of a few of a hundred escapes half as many."""
 
 
 class ConformanceError(RobotRLError):
@@ -93,11 +95,11 @@ def _has_shape(
 
 def stays_finite(task: Task, engine: str) -> None:
     """Violent actions give finite observations and rewards."""
-    env = make_env(task, engine, 8, seed=1)
+    env = make_env(task, engine, VIOLENT, seed=1)
     env.reset(seed=1)
     generator = torch.Generator().manual_seed(1)
     for _ in range(300):
-        action = 3.0 * torch.randn(8, task.action_size, generator=generator)
+        action = 3.0 * torch.randn(VIOLENT, task.action_size, generator=generator)
         moved = env.step(action)
         for name, value in {**moved.observation, 'reward': moved.reward}.items():
             said = f'{name} is not finite after violent actions: clamp what can grow.'
