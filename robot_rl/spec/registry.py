@@ -12,7 +12,7 @@ import ast
 from collections.abc import Callable, Iterable
 from functools import cache
 import importlib
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 import importlib.util
 from pathlib import Path
 import pkgutil
@@ -32,13 +32,15 @@ def _points(kind: str) -> list[EntryPoint]:
         for module in pkgutil.iter_modules(package.__path__)
         if not module.name.startswith('_')
     ]
-    return [*own, *_announced(group, tuple(sys.path))]
+    return [*own, *_announced(tuple(sys.path))[group]]
 
 
 @cache
-def _announced(group: str, _path: tuple[str, ...]) -> EntryPoints:
-    """Entry points of the packages on `_path`, each of which is asked, which takes a while."""
-    return entry_points(group=group)
+def _announced(_path: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
+    """By group, what packages on `_path` announce; each is asked, which takes a while."""
+    found = entry_points()
+    groups = ('robot_rl.robots', 'robot_rl.tasks')
+    return {group: list(found.select(group=group)) for group in groups}
 
 
 def _one(what: str, points: list[EntryPoint]) -> EntryPoint:
