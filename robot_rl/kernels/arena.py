@@ -1,8 +1,7 @@
-"""What a lidar sees in an arena, and how near its obstacles are; compiled by numba.
+"""An arena, and how near its obstacles are; compiled by numba. What a lidar sees: arena_scan.py.
 
-An arena is circles and segments, listed by the square cells of a grid that they may touch, and for
-each cell how many cells around it are empty, so that a beam crosses open space in a few steps.
-Ranges are exact: the grid only says where to look. Many arenas lie in the slots of one `Bank`.
+An arena is circles and segments, listed by the square cells of a grid that they may touch, so that
+only what is near is looked at. Many arenas lie in the slots of one `Bank`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ Array = NDArray[Any]
 
 CELL = 0.3
 """[m] edge of a cell."""
-PER_CELL = 1.0 / CELL
 CELLS = 2400
 """Most cells of an arena."""
 FAR = 1e9
@@ -28,13 +26,12 @@ _OPTIONS: Any = {'cache': True, 'error_model': 'numpy', 'fastmath': {'contract',
 class Bank(NamedTuple):
     """Arenas side by side, one in each slot."""
 
+    count: Array
+    """(slots, 2) how many circles and segments there are."""
     frame: Array
     """(slots, 4) x and y [m] of the grid's corner, columns and rows of cells."""
     head: Array
     """(slots, CELLS + 1) where the items of each cell begin; cells row by row."""
-    skip: Array
-    """(slots, CELLS) 0 for a cell with items, else how many rings of cells, itself counted as the
-    first, are empty around it."""
     items: Array
     """(slots, ITEMS) circle i as i, segment i as -1 - i."""
     circles: Array
@@ -78,133 +75,6 @@ def crowds(bank: Bank, slots: Array, time: Array, out: Array) -> None:
     """
     for i in range(len(slots)):
         walk(bank.walkers[slots[i]], bank.room[slots[i]], time[i], out[i])
-
-
-@njit(**_OPTIONS)
-def to_circle(x: float, y: float, radius: float, dx: float, dy: float) -> float:
-    """Distance along the unit vector (dx, dy) to a circle about (x, y); 0 from within."""
-    along = x * dx + y * dy
-    gap = x * x + y * y - radius * radius
-    inner = along * along - gap
-    if gap <= 0.0:
-        return 0.0
-    if along <= 0.0 or inner < 0.0:
-        return FAR
-    return along - math.sqrt(inner)
-
-
-@njit(**_OPTIONS)
-def to_segment(x: float, y: float, wx: float, wy: float, dx: float, dy: float) -> float:
-    """Distance along the unit vector (dx, dy) to the segment from (x, y) on by (wx, wy)."""
-    turn = dx * wy - dy * wx
-    if turn == 0.0:
-        return FAR
-    along = (x * wy - y * wx) / turn
-    share = (x * dy - y * dx) / turn
-    return along if along >= 0.0 and 0.0 <= share <= 1.0 else FAR
-
-
-@njit(**_OPTIONS)
-def _enter(x: float, y: float, over_x: float, over_y: float, wide: float, tall: float) -> float:
-    """Distance along a beam to the rectangle from 0 to `wide` and `tall`; FAR if it passes by.
-
-    `over_x` and `over_y` are one over the components of its direction.
-    """
-    a, b = -x * over_x, (wide - x) * over_x
-    c, d = -y * over_y, (tall - y) * over_y
-    first = max(min(a, b), min(c, d), 0.0)
-    return first if first <= min(max(a, b), max(c, d)) else FAR
-
-
-@njit(**_OPTIONS)
-def _over(component: float) -> float:
-    """One over a component of a direction, large for none."""
-    return 1.0 / component if abs(component) > 1e-9 else FAR
-
-
-@njit(**_OPTIONS)
-def _first(bank: Bank, slot: int, cell: int, x: float, y: float, dx: float, dy: float) -> float:
-    """Distance from (x, y) along (dx, dy) to the first of the items that a cell lists."""
-    found = FAR
-    for k in range(bank.head[slot, cell], bank.head[slot, cell + 1]):
-        item = bank.items[slot, k]
-        if item >= 0:
-            px, py = bank.circles[slot, item, 0] - x, bank.circles[slot, item, 1] - y
-            found = min(found, to_circle(px, py, bank.circles[slot, item, 2], dx, dy))
-        else:
-            px, py = bank.segments[slot, -1 - item, 0] - x, bank.segments[slot, -1 - item, 1] - y
-            wx, wy = bank.segments[slot, -1 - item, 2], bank.segments[slot, -1 - item, 3]
-            found = min(found, to_segment(px, py, wx, wy, dx, dy))
-    return found
-
-
-@njit(**_OPTIONS)
-def reach(bank: Bank, slot: int, x: float, y: float, dx: float, dy: float, most: float) -> float:
-    """Range of one beam from (x, y) along the unit vector (dx, dy), people left out."""
-    x0, y0 = bank.frame[slot, 0], bank.frame[slot, 1]
-    columns, rows = int(bank.frame[slot, 2]), int(bank.frame[slot, 3])
-    over_x, over_y = _over(dx), _over(dy)
-    # Along an axis the other one's edges are far ahead.
-    ahead_x, ahead_y = 1 if over_x > 0.0 else 0, 1 if over_y > 0.0 else 0
-    px, py = x - x0, y - y0
-    wide, tall = columns * CELL, rows * CELL
-    way = _enter(px, py, over_x, over_y, wide, tall)
-    while way < most:
-        column = min(max(int((px + way * dx) * PER_CELL), 0), columns - 1)
-        row = min(max(int((py + way * dy) * PER_CELL), 0), rows - 1)
-        cell = row * columns + column
-        ring = int(bank.skip[slot, cell])
-        spare = max(ring - 1, 0)
-        edge_x = (column + ahead_x + (spare if ahead_x else -spare)) * CELL
-        edge_y = (row + ahead_y + (spare if ahead_y else -spare)) * CELL
-        further = max(min((edge_x - px) * over_x, (edge_y - py) * over_y), way) + 1e-4
-        if ring == 0:
-            found = _first(bank, slot, cell, x, y, dx, dy)
-            if found <= further:
-                return min(found, most)
-        way = further
-        edge = edge_x <= 0.0 or edge_y <= 0.0 or edge_x >= wide or edge_y >= tall
-        if edge and _outside(px + way * dx, py + way * dy, wide, tall):
-            break
-    return most
-
-
-@njit(**_OPTIONS)
-def _outside(x: float, y: float, wide: float, tall: float) -> bool:
-    """Whether a place, from the grid's corner, is beyond the grid."""
-    return x < 0.0 or y < 0.0 or x > wide or y > tall
-
-
-@njit(**_OPTIONS)
-def cast(
-    bank: Bank, slots: Array, pose: Array, time: Array, beams: Array, lidar: Array, out: Array
-) -> None:
-    """Ranges of all beams.
-
-    Args:
-        bank: The arenas.
-        slots: (n,) which of them.
-        pose: (n, 3) x, y [m] and yaw [rad] of the robot.
-        time: (n,) [s] since the episode began, for people.
-        beams: (beams, 2) unit vectors in the body frame.
-        lidar: x, y [m] of the lidar in the body frame, least and greatest range [m].
-        out: (n, beams) [m], written.
-    """
-    people = np.empty((bank.walkers.shape[1], 3), np.float32)
-    for i in range(len(pose)):
-        slot = slots[i]
-        cosine, sine = math.cos(pose[i, 2]), math.sin(pose[i, 2])
-        x = pose[i, 0] + cosine * lidar[0] - sine * lidar[1]
-        y = pose[i, 1] + sine * lidar[0] + cosine * lidar[1]
-        count = walk(bank.walkers[slot], bank.room[slot], time[i], people)
-        for beam in range(len(beams)):
-            dx = cosine * beams[beam, 0] - sine * beams[beam, 1]
-            dy = sine * beams[beam, 0] + cosine * beams[beam, 1]
-            found = reach(bank, slot, x, y, dx, dy, lidar[3])
-            for one in range(count):
-                hit = to_circle(people[one, 0] - x, people[one, 1] - y, people[one, 2], dx, dy)
-                found = min(found, hit)
-            out[i, beam] = max(found, lidar[2])
 
 
 @njit(**_OPTIONS)
@@ -258,7 +128,7 @@ def clearances(
     """Distance from the robot's outline to what is nearest, in `out` (n,) [m], at most `most`.
 
     Not above 0 where they touch. `corners` (n, 2) [m] is a convex polygon in the body frame,
-    counter-clockwise; the other arguments are those of `cast`.
+    counter-clockwise; the other arguments are those of `arena_scan.cast`.
     """
     people = np.empty((bank.walkers.shape[1], 3), np.float32)
     turned = np.empty_like(corners)

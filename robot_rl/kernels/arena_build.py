@@ -24,9 +24,9 @@ _OPTIONS: Any = {'cache': True, 'error_model': 'numpy'}
 def bank(slots: int, circles: int, segments: int, walkers: int) -> Bank:
     """Room for `slots` arenas of at most so many obstacles."""
     return Bank(
+        count=np.zeros((slots, 2), np.int32),
         frame=np.zeros((slots, 4), np.float32),
         head=np.zeros((slots, CELLS + 1), np.int32),
-        skip=np.zeros((slots, CELLS), np.uint8),
         items=np.zeros((slots, ITEMS), np.int16),
         circles=np.zeros((slots, circles, 3), np.float32),
         segments=np.zeros((slots, segments, 4), np.float32),
@@ -82,8 +82,9 @@ def _span(place: Bank, slot: int, item: int, around: float, pitch: float) -> tup
 def index(place: Bank, slot: int, circles: int, segments: int) -> bool:
     """List the first `circles` and `segments` of a slot by cell; False where they are too many.
 
-    `place.frame[slot]` must stand; what lies outside of the grid is left out.
+    `place.frame[slot]` must stand; what lies outside of the grid is not listed.
     """
+    place.count[slot, 0], place.count[slot, 1] = circles, segments
     columns, rows = int(place.frame[slot, 2]), int(place.frame[slot, 3])
     count = np.zeros(CELLS + 1, np.int32)
     for turn in range(2):  # count, then list
@@ -107,28 +108,7 @@ def index(place: Bank, slot: int, circles: int, segments: int) -> bool:
                 place.head[slot, cell] = total
             if total > ITEMS:
                 return False
-    _measure(place, slot, columns, rows)
     return True
-
-
-@njit(**_OPTIONS)
-def _measure(place: Bank, slot: int, columns: int, rows: int) -> None:
-    """Rings of empty cells around each cell; beyond the grid all is empty."""
-    skip = place.skip[slot]
-    for cell in range(columns * rows):
-        skip[cell] = 0 if place.head[slot, cell + 1] > place.head[slot, cell] else 255
-    for turn in range(2):  # a distance transform in two sweeps, king's moves
-        for n in range(columns * rows):
-            cell = n if turn == 0 else columns * rows - 1 - n
-            row, column = cell // columns, cell % columns
-            step = -1 if turn == 0 else 1
-            best = int(skip[cell])
-            if 0 <= row + step < rows:
-                for other in range(max(column - 1, 0), min(column + 2, columns)):
-                    best = min(best, int(skip[cell + step * columns + other - column]) + 1)
-            if 0 <= column + step < columns:
-                best = min(best, int(skip[cell + step]) + 1)
-            skip[cell] = best
 
 
 @njit(**_OPTIONS)

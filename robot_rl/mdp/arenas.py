@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from robot_rl.kernels import arena, arena_build, arena_cache, arena_draw
+from robot_rl.kernels import arena, arena_build, arena_cache, arena_draw, arena_scan
 from robot_rl.mdp.observations import heading
 from robot_rl.spec.arena import Arena
 from robot_rl.spec.lidar import Lidar
@@ -179,7 +179,7 @@ class Arenas:
         scan = signals.get('scan')
         if scan is None:
             ranges = np.empty((self._lidar.beams, num), np.float32).T
-            arena.cast(self._bank, slots, poses, time, self._beams, self._place, ranges)
+            arena_scan.cast(self._bank, slots, poses, time, self._beams, self._place, ranges)
             scan = torch.from_numpy(ranges)
         clear, way = np.empty(num, np.float32), np.empty((2, num), np.float32).T
         arena.clearances(self._bank, slots, poses, time, self._corners, NEAR, clear)

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip('numba')
 
-from robot_rl.kernels import arena, arena_build
+from robot_rl.kernels import arena, arena_build, arena_scan
 
 SQUARE = np.array([(0.3, -0.2), (0.3, 0.2), (-0.3, 0.2), (-0.3, -0.2)], np.float32)
 
@@ -32,7 +32,7 @@ def filled(circles=(), segments=(), low=(-1.0, -1.0), high=(6.0, 6.0)):
 def ranges(bank, pose, angles, most=30.0, time=0.0):
     beams = np.stack((np.cos(angles), np.sin(angles)), 1).astype(np.float32)
     out = np.empty((1, len(angles)), np.float32)
-    arena.cast(
+    arena_scan.cast(
         bank,
         np.zeros(1, np.int64),
         np.array([pose], np.float32),
