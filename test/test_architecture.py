@@ -78,7 +78,7 @@ OTHERS: dict[str, set[str]] = {
     'deploy': {'numpy', 'onnxruntime'},
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
-    'bench': {'numpy', 'torch', 'onnx', 'onnxruntime', 'matplotlib', 'l2f'},
+    'bench': {'numpy', 'torch', 'onnx', 'onnxruntime', 'matplotlib', 'l2f', 'irsim'},
     'identify': {'matplotlib', 'numpy', 'torch', 'yaml'},
     'commands': {'tyro'},
     'cli': {'tyro'},

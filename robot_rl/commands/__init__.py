@@ -17,6 +17,7 @@ COMMANDS: dict[str, Any] = {
     'identify': everyday.Identify,
     'demo': everyday.Demo,
     'bench sim': bench.BenchSim,
+    'bench lidar': bench.BenchLidar,
     'bench train': bench.BenchTrain,
     'bench curricula': bench.BenchCurricula,
     'bench race': bench.BenchRace,

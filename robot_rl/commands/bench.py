@@ -32,6 +32,25 @@ class BenchSim:
 
 
 @dataclass(frozen=True)
+class BenchLidar:
+    """Steps per second of robots with lidars, beside IR-SIM where it is installed."""
+
+    barn: Path | None = None
+    """File of BARN worlds for 720 beams, instead of drawn ones."""
+    turns: int = 5
+    """Turns of each contender, on one core and on two."""
+    seconds: float = 2.0
+    """Processor time of a turn [s]."""
+
+    def run(self) -> int:
+        """Measure and print."""
+        from robot_rl.bench.lidar import compare
+
+        print(compare.text(compare.compare(self.barn, self.turns, self.seconds)))
+        return 0
+
+
+@dataclass(frozen=True)
 class BenchTrain:
     """What training costs and yields over many seeds, beside the C++ original."""
 

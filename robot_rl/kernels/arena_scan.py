@@ -18,7 +18,7 @@ from numba import njit
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.kernels.arena import FAR, Bank, walk
+from robot_rl.kernels.arena import Bank, walk
 
 Array = NDArray[Any]
 

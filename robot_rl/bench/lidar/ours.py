@@ -27,9 +27,7 @@ def with_beams(robot: Robot, beams: int) -> Robot:
     if robot.lidar is None:
         raise ValueError(f'{robot.name} has no lidar')
     span = robot.lidar.angle_increment * (robot.lidar.beams - 1)
-    lidar = replace(
-        robot.lidar, beams=beams, angle_increment=span / (beams - 1), range_max=RANGE
-    )
+    lidar = replace(robot.lidar, beams=beams, angle_increment=span / (beams - 1), range_max=RANGE)
     return replace(robot, lidar=lidar)
 
 

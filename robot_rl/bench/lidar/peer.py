@@ -29,6 +29,7 @@ from robot_rl.tasks import navigate
 
 Array = Any
 PACKAGE = 'ir-sim'
+INSTALL = 'pip install ir-sim==2.12.0'
 AROUND = 1.0  # [m] that its world is larger than what stands in it
 _ACTIONS = 1000
 
@@ -49,7 +50,9 @@ def _package() -> Any:
         try:
             return importlib.import_module('irsim')
         except ImportError:
-            raise MissingPackageError(PACKAGE) from None
+            raise MissingPackageError(
+                PACKAGE, 'The comparison with IR-SIM', f'Install it with: {INSTALL}'
+            ) from None
 
 
 class Peer:
@@ -178,5 +181,3 @@ def _mapped(place: Place, folder: Path) -> dict[str, Any]:
         'offset': low.tolist(),
         'obstacle_map': str(folder / 'map.png'),
     }
-
-
