@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -23,10 +24,9 @@ def test_a_place_has_as_many_obstacles_as_promised_and_a_free_start():
     place = places.clutter(3)
     assert len(place.arena.circles) + len(place.outlines) == places.OBSTACLES
     assert len(place.arena.segments) == sum(len(outline) for outline in place.outlines)
-    robot = ours.with_beams(ROBOT, 64)
-    found = ours.scan(
-        place.arena.circles, place.arena.segments, robot.lidar, np.array([place.arena.start])
-    )
+    lidar, start = ours.with_beams(ROBOT, 64).lidar, np.array([place.arena.start])
+    assert lidar
+    found = ours.scan(place.arena.circles, place.arena.segments, lidar, start)
     assert found.shape == (1, 64)
     assert 0.5 < found.min() < found.max() <= places.RANGE
     assert places.edges(np.array([(0.0, 0.0), (1.0, 0.0)])).tolist() == [[0.0, 0.0, 1.0, 0.0]]
@@ -34,6 +34,7 @@ def test_a_place_has_as_many_obstacles_as_promised_and_a_free_start():
 
 def test_fewer_beams_cover_the_same_field_of_view():
     few = ours.with_beams(ROBOT, 64).lidar
+    assert few
     assert few.angle_min + 63 * few.angle_increment == pytest.approx(-few.angle_min)
 
 
@@ -65,8 +66,11 @@ def test_no_turns_are_refused():
 
 
 def test_a_worker_that_dies_is_told_with_what_it_said():
-    with compare._Process('no JSON') as process, pytest.raises(RobotRLError, match='JSONDecode'):
-        process.hear()
+    command = (sys.executable, '-c', 'raise SystemExit("the disk is full")')
+    with compare._Process(command) as process:
+        process.say(['robot_rl, whole', 1.0])
+        with pytest.raises(RobotRLError, match=r'exit code 1: the disk is full'):
+            process.hear()
 
 
 @pytest.mark.skipif(HAS_PEER, reason='it is there')

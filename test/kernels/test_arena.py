@@ -106,6 +106,33 @@ def test_nothing_is_as_far_as_the_lidar_sees():
     np.testing.assert_allclose(ranges(filled(), (1.0, 1.0, 0.3), angles, 7.0), 7.0)
 
 
+def test_many_scans_at_once_are_those_of_each_alone():
+    circles, segments = scene(7)
+    bank = filled(circles, segments)
+    angles = np.linspace(-2.0, 3.0, 91)
+    poses = np.random.default_rng(7).uniform((-1.0, -1.0, -3.0), (6.0, 6.0, 3.0), (37, 3))
+    beams = np.stack((np.cos(angles), np.sin(angles)), 1).astype(np.float32)
+    out = np.empty((91, 37), np.float32).T
+    arena_scan.cast(
+        bank,
+        np.zeros(37, np.int64),
+        poses.astype(np.float32),
+        np.zeros(37, np.float32),
+        beams,
+        np.array((0.0, 0.0, 0.1, 30.0), np.float32),
+        out,
+    )
+    alone = [ranges(bank, pose, angles) for pose in poses]
+    np.testing.assert_array_equal(out, alone)
+
+
+def test_a_lidar_in_a_wall_sees_nothing_else_and_none_from_its_end():
+    bank = filled([(5.0, 1.0, 0.5)], [(0.0, 1.0, 2.0, 1.0)])
+    angles = np.linspace(-math.pi, math.pi, 17)
+    np.testing.assert_allclose(ranges(bank, (1.0, 1.0, 0.0), angles), 0.1)
+    assert ranges(bank, (-1.0, 1.0, 0.0), np.array([0.0]))[0] == pytest.approx(5.5, abs=1e-4)
+
+
 def test_a_beam_turns_with_the_robot():
     bank = filled([(3.0, 1.0, 0.5)])
     assert ranges(bank, (1.0, 1.0, 0.7), np.array([-0.7]))[0] == pytest.approx(1.5, abs=1e-4)

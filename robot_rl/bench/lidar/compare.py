@@ -101,8 +101,9 @@ def compare(file: Path | None, turns: int, seconds: float) -> list[Result]:
 
 def _measure(index: int, file: Path | None, turns: int, seconds: float) -> tuple[Row, ...]:
     setting = json.dumps({'scene': index, 'barn': str(file.resolve()) if file else ''})
+    command = (sys.executable, '-m', worker.__name__, setting)
     with contextlib.ExitStack() as stack:
-        crew = [stack.enter_context(_Process(setting)) for _ in range(PROCESSES)]
+        crew = [stack.enter_context(_Process(command)) for _ in range(PROCESSES)]
         names, *_ = [process.hear() for process in crew]
         rates: dict[tuple[str, int], list[float]] = {}
         for _ in range(turns):
@@ -118,9 +119,8 @@ def _measure(index: int, file: Path | None, turns: int, seconds: float) -> tuple
 class _Process:
     """A worker and the pipes to it; ends with its `with`."""
 
-    def __init__(self, setting: str) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._said = tempfile.TemporaryFile(mode='w+')  # noqa: SIM115
-        command = [sys.executable, '-m', worker.__name__, setting]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True
         )
