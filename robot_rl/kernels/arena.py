@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 CELL = 0.3
 """[m] edge of a cell."""
-CELLS = 2400
+CELLS = 2560
 """Most cells of an arena."""
 FAR = 1e9
 _OPTIONS: Any = {'cache': True, 'error_model': 'numpy', 'fastmath': {'contract', 'arcp', 'nsz'}}

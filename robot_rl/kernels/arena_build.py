@@ -79,35 +79,44 @@ def _span(place: Bank, slot: int, item: int, around: float, pitch: float) -> tup
 
 
 @njit(**_OPTIONS)
-def index(place: Bank, slot: int, circles: int, segments: int) -> bool:
-    """List the first `circles` and `segments` of a slot by cell; False where they are too many.
+def _enter(place: Bank, slot: int, item: int, count: Array, put: bool) -> None:
+    """Count an item in each cell that it touches, or `put` it into their lists."""
+    columns = int(place.frame[slot, 2])
+    left, right, low, high = _span(place, slot, item, 0.01, CELL)
+    for row in range(low, high + 1):
+        for column in range(left, right + 1):
+            if not _touches(place, slot, item, column, row):
+                continue
+            cell = row * columns + column
+            if put:
+                place.items[slot, count[cell]] = item
+                count[cell] += 1
+            else:
+                count[cell + 1] += 1
 
-    `place.frame[slot]` must stand; what lies outside of the grid is not listed.
+
+@njit(**_OPTIONS)
+def index(place: Bank, slot: int, circles: int, segments: int) -> bool:
+    """List the first `circles` and `segments` of a slot by cell.
+
+    False where the lists, or the grid itself, would be too large. `place.frame[slot]` must stand;
+    what lies outside of the grid is not listed.
     """
     place.count[slot, 0], place.count[slot, 1] = circles, segments
-    columns, rows = int(place.frame[slot, 2]), int(place.frame[slot, 3])
-    count = np.zeros(CELLS + 1, np.int32)
-    for turn in range(2):  # count, then list
-        for item in range(-segments, circles):
-            left, right, low, high = _span(place, slot, item, 0.01, CELL)
-            for row in range(low, high + 1):
-                for column in range(left, right + 1):
-                    if not _touches(place, slot, item, column, row):
-                        continue
-                    cell = row * columns + column
-                    if turn == 0:
-                        count[cell + 1] += 1
-                    else:
-                        place.items[slot, count[cell]] = item
-                        count[cell] += 1
-        if turn == 0:
-            total = 0
-            for cell in range(rows * columns + 1):
-                total += count[cell]
-                count[cell] = total
-                place.head[slot, cell] = total
-            if total > ITEMS:
-                return False
+    cells = int(place.frame[slot, 2]) * int(place.frame[slot, 3])
+    if cells >= place.head.shape[1]:
+        return False
+    count, total = np.zeros(place.head.shape[1], np.int32), 0
+    for item in range(-segments, circles):
+        _enter(place, slot, item, count, False)
+    for cell in range(cells + 1):
+        total += count[cell]
+        count[cell] = total
+        place.head[slot, cell] = total
+    if total > place.items.shape[1]:
+        return False
+    for item in range(-segments, circles):
+        _enter(place, slot, item, count, True)
     return True
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.kernels.arena import CELL, FAR, Bank, _nearest
-from robot_rl.kernels.arena_build import NODES, block, index, lookup, node, spread
+from robot_rl.kernels.arena_build import block, index, lookup, node, spread
 
 Array = NDArray[Any]
 
@@ -343,7 +343,7 @@ def draw(
     """
     state = np.empty(1, np.uint64)
     state[0] = np.uint64(0x9E3779B97F4A7C15) * (np.uint64(key[0]) + np.uint64(1))
-    count, blocked = np.zeros(2, np.int64), np.zeros(NODES, np.uint8)
+    count, blocked = np.zeros(2, np.int64), np.zeros(len(distance), np.uint8)
     ease = 1.0
     for _ in range(12):
         _layout(place, slot, count, state, key, ease, ends)

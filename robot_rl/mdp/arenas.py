@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from robot_rl.errors import SpecError
 from robot_rl.kernels import arena, arena_build, arena_cache, arena_draw, arena_scan
 from robot_rl.mdp.observations import heading
 from robot_rl.spec.arena import Arena
@@ -118,7 +119,14 @@ class Arenas:
         bank.walkers[slot, : len(one.walkers)] = one.walkers
         bank.room[slot] = one.room
         count = (len(one.circles), len(one.segments))
-        arena_build.index(bank, slot, *count)
+        if not arena_build.index(bank, slot, *count):
+            wide, long = (high - low).tolist()
+            raise SpecError(
+                f'Arena {one.name!r} is too large: {wide:.0f} x {long:.0f} m with {count[0]} '
+                f'circles and {count[1]} walls, and there is room for {arena.CELLS} cells of '
+                f'{arena.CELL} m and {arena_build.ITEMS} entries in them. Leave out what lies '
+                'far from start and goal.'
+            )
         blocked = np.zeros(arena_build.NODES, np.uint8)
         arena_build.block(bank, slot, *count, self._radius, blocked)
         arena_build.spread(bank.frame[slot], *one.goal, blocked, self._distance[slot])

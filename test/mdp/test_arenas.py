@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip('torch')
 pytest.importorskip('numba')
 
+from robot_rl.errors import SpecError
 from robot_rl.mdp.arenas import Arenas
 from robot_rl.spec.arena import Arena
 from robot_rl.spec.lidar import Lidar
@@ -147,3 +148,17 @@ def test_a_curriculum_chooses_the_kind_of_world():
     for drawn, some in ((people, True), (nothing, False)):
         worlds = [where.world({'arena_key': key.numpy()}) for key in drawn['arena_key'][:8]]
         assert all(bool(world.people) is some for world in worlds)
+
+
+def test_the_largest_mazes_fit():
+    """One with more cells than there was room for was written over what lay beside it."""
+    where, wide = arenas(), torch.tensor([[0.7, 0.34, 1.0, 0.0]]).repeat(300, 1)
+    where.choose(wide, torch.Generator().manual_seed(0), torch.device('cpu'))
+    cells = where._bank.frame[:, 2] * where._bank.frame[:, 3]
+    assert 2000 < cells.max() < where._bank.head.shape[1]
+
+
+def test_an_arena_that_is_too_large_is_refused():
+    hall = np.array([[0.0, 0.0, 30.0, 0.0], [0.0, 0.0, 0.0, 30.0]])
+    with pytest.raises(SpecError, match=r"'hall' is too large: 32 x 32 m"):
+        draw(arenas([Arena('hall', (1.0, 1.0, 0.0), (29.0, 29.0), 40.0, segments=hall)]))
