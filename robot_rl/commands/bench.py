@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from robot_rl.commands.options import Policy, PolicyFile, Positional
 from robot_rl.learn.config import TEST_SEED
@@ -179,7 +180,8 @@ class BenchNav:
         'reference:mppi',
         'reference:pure_pursuit',
     )
-    """reference:dwa, reference:mppi, reference:pure_pursuit, policy:FILE."""
+    """reference:dwa, reference:mppi, reference:pure_pursuit, policy:FILE; over ROS 2 also
+    nav2:mppi, nav2:dwb, nav2:rpp."""
     robot: str = 'jackal'
     """Whose limits, footprint and lidar all have."""
     barn: Path | None = None
@@ -192,6 +194,12 @@ class BenchNav:
     """Trials of each contender in each world, with seeds from 1000000."""
     quick: bool = False
     """Twelve worlds: a first impression in minutes."""
+    over: Literal['process', 'ros2'] = 'process'
+    """Where policies drive: in this process, or as nodes of ROS 2 in processes of their own."""
+    speed: float = 1.0
+    """Of simulations over ROS 2, times real time; Nav2 needs 1."""
+    nav2_params: Path | None = None
+    """YAML file of parameters for Nav2's controllers, laid over those from the limits."""
     out: Path = Path('runs/nav')
     """Folder of the report and of all trials; what is there already is not run again."""
 
@@ -202,6 +210,14 @@ class BenchNav:
         num = 12 if self.quick else self.worlds
         arenas = worlds.choose(self.robot, self.barn, self.crowd, num)
         seeds = tuple(range(TEST_SEED, TEST_SEED + self.seeds))
-        what = compare.Comparison(self.contenders, self.robot, arenas, seeds)
+        what = compare.Comparison(
+            self.contenders,
+            self.robot,
+            arenas,
+            seeds,
+            over=self.over,
+            tuning=self.nav2_params,
+            speed=self.speed,
+        )
         print(f'report {compare.compare(what, self.out)}')
         return 0

@@ -15,7 +15,7 @@ import time
 from typing import IO
 
 import robot_rl
-from robot_rl.errors import FlightError
+from robot_rl.errors import FlightError, MissingPackageError
 from robot_rl.nodes.description import Process
 
 _PR_SET_PDEATHSIG = 1
@@ -80,10 +80,13 @@ class Group:
         self._folder.mkdir(parents=True, exist_ok=True)
         own = self._folder / f'{name}.yaml'
         # JSON is YAML: no need of a package to write parameters.
-        own.write_text(json.dumps({name: {'ros__parameters': dict(process.parameters)}}))
+        node = process.name or name
+        own.write_text(json.dumps({node: {'ros__parameters': dict(process.parameters)}}))
         files = [file for file in (self._parameter_file, own) if file]
         given = [word for file in files for word in ('--params-file', str(file))]
-        command = [sys.executable, '-m', f'robot_rl.nodes.{name}', '--ros-args', *given]
+        given += [word for pair in process.remappings for word in ('-r', ':='.join(pair))]
+        given += ['-r', f'__node:={node}'] if process.name else []
+        command = [*self._executable(process), '--ros-args', *given]
         log = None if self._to_terminal else self._folder / f'{name}.log'
         output: IO[bytes] | None = log.open('wb') if log else None
         try:
@@ -100,6 +103,12 @@ class Group:
             if output is not None:
                 output.close()
         return Member(process, popen, log)
+
+    def _executable(self, process: Process) -> list[str]:
+        """Words that start it. Raises MissingPackageError for a package that is not there."""
+        if process.package == 'robot_rl':
+            return [sys.executable, '-m', f'robot_rl.nodes.{process.executable}']
+        return [str(executable_of(process.package, process.executable, self._environment))]
 
     def check(self) -> None:
         """Raise FlightError, with its last words, if an essential process has ended."""
@@ -138,6 +147,23 @@ class Group:
             if popen.poll() is None:
                 popen.kill()
             popen.wait()
+
+
+def executable_of(package: str, executable: str, environment: Mapping[str, str]) -> Path:
+    """The executable of another ROS package, in a prefix of AMENT_PREFIX_PATH.
+
+    Raises MissingPackageError.
+    """
+    for prefix in filter(None, environment.get('AMENT_PREFIX_PATH', '').split(os.pathsep)):
+        path = Path(prefix) / 'lib' / package / executable
+        if os.access(path, os.X_OK):
+            return path
+    raise MissingPackageError(
+        package,
+        f'The process {executable}',
+        f'Install ros-{environment.get("ROS_DISTRO", "<distro>")}-{package.replace("_", "-")} and '
+        'source that ROS 2: lib/ of every prefix in AMENT_PREFIX_PATH was looked through.',
+    )
 
 
 def _end_with_parent() -> None:

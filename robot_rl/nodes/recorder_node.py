@@ -20,6 +20,7 @@ from rclpy.subscription import Subscription
 
 from robot_rl.deploy.record import Channel, Recording
 from robot_rl.errors import MissingPackageError, RunFolderError, SpecError
+from robot_rl.nodes.interfaces import interface
 from robot_rl.nodes.messages import message_type
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
 from robot_rl.nodes.process import SPIN_S, Stop, executor_of, serve
@@ -29,6 +30,10 @@ from robot_rl.nodes.subscriptions import TakenByHand
 
 PERIOD_S = 0.05
 """[s] between two looks at the subscriptions; their depth bridges it."""
+TRANSFORMS = 'tf2_msgs/msg/TFMessage'
+"""What no wheel brings, see `interfaces.py`."""
+LATCHED = Quality(durability='transient_local')
+"""Of transforms that are said once."""
 DISCOVERY_S = 0.5
 """[s] between two searches for topics that are not there yet."""
 
@@ -108,9 +113,12 @@ class RecorderNode(Node):
                     self._wanted.remove(name)
 
     def _source(self, name: str, ros_type: str) -> _Source:
+        if ros_type == TRANSFORMS:
+            interface(ros_type)  # from now on it is there
         channel = self._recording.add(Channel(name, ros_type, schema(ros_type)))
+        quality = LATCHED if name.endswith('/tf_static') else self._quality
         subscription = self._hand.subscribe(
-            self, message_type(ros_type), name, profile(self._quality), raw=True
+            self, message_type(ros_type), name, profile(quality), raw=True
         )
         return _Source(subscription, channel, starts_with_header(ros_type))
 

@@ -7,6 +7,7 @@ import re
 
 from robot_rl.assets import prefixes
 from robot_rl.errors import MissingPackageError
+from robot_rl.nodes.interfaces import DEFINITIONS
 
 _SIZES = ('8', '16', '32', '64')
 _BUILTIN = frozenset({'bool', 'byte', 'char', 'float32', 'float64', 'string', 'wstring'}) | {
@@ -21,8 +22,9 @@ _SEPARATOR = '=' * 80
 @cache
 def definition(package: str, name: str) -> str:
     """Text of one .msg file. Raises MissingPackageError if no prefix has it."""
-    for prefix in prefixes():
-        path = prefix / 'share' / package / 'msg' / f'{name}.msg'
+    shared = [prefix / 'share' for prefix in prefixes()]
+    for folder in (*shared, DEFINITIONS):  # ours are for what no wheel brings
+        path = folder / package / 'msg' / f'{name}.msg'
         if path.is_file():
             return path.read_text(encoding='utf-8')
     raise MissingPackageError(

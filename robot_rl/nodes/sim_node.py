@@ -13,6 +13,7 @@ measures neither.
 from __future__ import annotations
 
 from collections.abc import Sequence
+import importlib
 import sys
 import time
 from typing import Any
@@ -31,12 +32,14 @@ from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.rhythm import Rhythm, Stopped
 from robot_rl.nodes.setpoints import available, codec
 from robot_rl.nodes.signals import encoder
+from robot_rl.nodes.simulated_arena import ArenaOutputs
 from robot_rl.nodes.simulated_robot import SimulatedRobot, samples_between
 from robot_rl.nodes.subscriptions import TakenByHand
 from robot_rl.nodes.transform import BaseTransform
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.robot import Robot, Setpoint
+from robot_rl.spec.task import Task
 
 TRUTHS = (
     ('nav_msgs/msg/Odometry', GROUND_TRUTH, 'base_pos_w'),
@@ -54,6 +57,8 @@ EPOCH_S = 1.0
 class SimNode(Node):
     """Parameters: see launch/params, and `robot`, `level`, `engine`.
 
+    `task` names a task whose world the robot is in. `arena` puts it into one to navigate in: a
+    JSON file (spec/arena_file.py), or the seed of one that is drawn; see `simulated_arena.py`.
     `setpoint_topic`, `setpoint_message` and `setpoint_gains` are as those of policy_node.
     """
 
@@ -69,7 +74,7 @@ class SimNode(Node):
             parameters.get('setpoint_message', ''),
             gains=parameters.get('setpoint_gains', True),
         )
-        task = parameters.get('task', '')
+        task, arena = parameters.get('task', ''), parameters.get('arena', '')
         self._dt = parameters.get('dt', 0.002)
         self._speed = parameters.get('speed', 1.0)
         rest = self._robot.rest.get('base_pos_w', (0.0, 0.0, 0.0))
@@ -100,13 +105,23 @@ class SimNode(Node):
             dt=self._dt,
             sensor_dt=self._sensor_dt,
             randomize=randomize,
-            task=registry.task(task) if task else None,
+            task=self._world(task, arena),
+            walking=bool(arena),
             **settings,
         )
         self._simulation.reset(self._initial_state())
+        # First, because it finds the type of transforms.
+        self._arena = ArenaOutputs(self, self._robot) if arena else None
         self._connect(setpoint_topic)
         if nice:
             raise_priority(nice)
+
+    def _world(self, task: str, arena: str) -> Task | None:
+        """Whose world the robot is in. Raises SpecError, UnknownNameError."""
+        if not arena:
+            return registry.task(task) if task else None
+        arenas = importlib.import_module('robot_rl.envs.arena')
+        return arenas.task_in(self._robot, arenas.arena_named(arena, self._robot), self._dt)
 
     def _connect(self, setpoint_topic: str) -> None:
         """Make publishers, the subscription and the service."""
@@ -238,6 +253,8 @@ class SimNode(Node):
         """
         signals, truth = self._simulation.measured(), self._simulation.truth()
         lost = self._simulation.lost()
+        if self._arena is not None:
+            self._arena.publish(self._simulation.time_s, truth, self._simulation.clearance)
         fastest = sample % self._fastest == 0
         for index, (topic, publisher, message, encode) in enumerate(self._outputs):
             if topic in lost or sample % self._every.get(topic, self._fastest):

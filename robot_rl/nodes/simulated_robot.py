@@ -57,10 +57,12 @@ class SimulatedRobot:
         noise: bool,
         randomize: bool,
         task: Task | None = None,
+        walking: bool = False,
     ) -> None:
         """Build the engine at step `dt` [s]; sensors sample every `sensor_dt` [s].
 
-        With a `task` that has a world of its own (ground, walls), the robot is in that world.
+        With a `task` that has a world of its own (ground, walls), the robot is in that world. With
+        `walking` that world goes on with every step: people walk.
 
         Raises:
             UnknownNameError: no such engine or setpoint level.
@@ -86,6 +88,11 @@ class SimulatedRobot:
         held = importlib.import_module('robot_rl.envs.surroundings').surroundings
         self._surroundings = held(self._engine, self._task) if self._task else None
         self._drawn: dict[str, Any] = {}
+        self._walking = walking
+        self.time_s = 0.0
+        """[s] of physics since the last reset: the world stands still until the first setpoint."""
+        self.clearance = math.inf
+        """[m] to what is nearest when `measured` last looked, where the task's world says it."""
         self._stiffness = 1.0
         ranges = importlib.import_module('robot_rl.envs.ranges')
         spreads = ranges.load_randomization(robot) if randomize else ()
@@ -123,7 +130,7 @@ class SimulatedRobot:
         only the world of a task has.
         """
         torch = self._torch
-        row = torch.arange(1)
+        row, self.time_s = torch.arange(1), 0.0
         self._start = {name: np.asarray(values, np.float64) for name, values in state.items()}
         parameters = self._draw(1, self._generator) if self._draw else {}
         self._variation.start(row, parameters)
@@ -152,7 +159,10 @@ class SimulatedRobot:
         """True signals, those of the world among them."""
         signals = self._engine.signals()
         if self._task is not None and self._task.perceive is not None:
-            signals |= self._task.perceive(signals, self._drawn)
+            seen = self._task.perceive(signals, self._drawn)
+            if 'arena_clearance' in seen:
+                self.clearance = float(seen['arena_clearance'][0, 0])
+            signals |= seen
         return signals
 
     def step(self, setpoint: Values | None, silence: float, stiffness: float = 1.0) -> None:
@@ -172,6 +182,9 @@ class SimulatedRobot:
         # The drive has limits of its own, whatever it is sent.
         np.clip(wanted, self._setpoint.low, self._setpoint.high, out=self._command[0].numpy())
         self._engine.step(self._variation.step(self._command))
+        self.time_s += self.dt
+        if self._walking and self._task is not None:
+            self._drawn |= self._task.commands.step(self._drawn)
         self._stay_above_ground()
 
     def truth(self) -> dict[str, Values]:

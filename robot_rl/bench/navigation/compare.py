@@ -1,6 +1,8 @@
 """Compare planners and policies: trials that are not there yet are run, then the page is written.
 
-This runs in one process, on the measurements of the simulated robot, without ROS and without Nav2.
+In one process this runs on the measurements of the simulated robot, without ROS and without Nav2.
+Over ROS 2 (`over_ros.py`) policies and Nav2's controllers are nodes; reference planners stay in
+this process, and the page says so.
 """
 
 from __future__ import annotations
@@ -8,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 import hashlib
+import json
 from pathlib import Path
 
-from robot_rl.bench.navigation import drive, page, planners
+from robot_rl.bench.navigation import contender_ros, drive, nav2, over_ros, page, planners
+from robot_rl.bench.navigation.contender_ros import RosContender
 from robot_rl.bench.navigation.trial import Store, Trial
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.machine import machine_name, package_versions
 from robot_rl.spec import registry
 from robot_rl.spec.arena import Arena, NavLimits
+from robot_rl.spec.arena_file import as_json
 from robot_rl.spec.robot import Robot
 
 POLICY = 'policy:'
+PROCESS, ROS = 'process', 'ros2'
+OVER = (PROCESS, ROS)
 _PACKAGES = ('robot_rl', 'torch', 'numpy', 'numba', 'onnxruntime')
 
 
@@ -27,7 +34,7 @@ class Comparison:
     """What is compared, where, and how often."""
 
     contenders: tuple[str, ...]
-    """'reference:...' or 'policy:FILE'."""
+    """'reference:...', 'policy:FILE' or, over ROS 2, 'nav2:...'."""
     robot: str
     arenas: Sequence[Arena]
     seeds: tuple[int, ...]
@@ -35,6 +42,16 @@ class Comparison:
     randomize: bool = True
     command: str = 'robot_rl bench nav'
     """As it was typed, for the page."""
+    over: str = PROCESS
+    """One of OVER: where policies drive."""
+    tuning: Path | None = None
+    """YAML file of parameters for Nav2's controllers."""
+    speed: float = 1.0
+    """Of simulations over ROS 2, times real time."""
+    activation_s: float = 60.0
+    """[s] that a contender over ROS 2 gets to become active."""
+    least_pace: float = 0.9
+    """See over_ros.Conditions."""
 
 
 def compare(what: Comparison, out: Path) -> Path:
@@ -42,7 +59,8 @@ def compare(what: Comparison, out: Path) -> Path:
 
     Raises:
         SpecError: No contender, or one is configured beyond the table of limits.
-        UnknownNameError: A contender is neither a reference nor a policy.
+        UnknownNameError: A contender is neither a reference nor a policy, nor of Nav2.
+        MissingPackageError: Over ROS 2, where rclpy or Nav2 is not installed.
         RunFolderError: `out` holds trials of another comparison.
     """
     robot = registry.robot(what.robot)
@@ -50,13 +68,24 @@ def compare(what: Comparison, out: Path) -> Path:
         raise SpecError(
             f'Nothing to compare. Name one or more of {", ".join(planners.NAMES)} or {POLICY}FILE.'
         )
+    if what.over not in OVER:
+        raise UnknownNameError('way to drive', what.over, OVER)
     table = drive.table_of(robot, min(arena.goal_tolerance for arena in what.arenas))
-    contenders = [contender(name, robot, table) for name in what.contenders]
-    reach = {each.name: each.reach for each in contenders}
-    store = Store(out, _config(what, table))
-    for each in contenders:
+    nodes = [name for name in what.contenders if what.over == ROS and _can_be_node(name)]
+    inside = [contender(name, robot, table) for name in what.contenders if name not in nodes]
+    outside = [contender_ros.of(name, robot, table, what.tuning) for name in nodes]
+    conditions = over_ros.Conditions(
+        robot, table, what.randomize, what.speed, what.activation_s, what.least_pace
+    )
+    if outside:
+        conditions.refuse(outside)
+        over_ros.require()
+    reach = {each.name: each.reach for each in (*inside, *outside)}
+    store = Store(out, _config(what, table, outside))
+    for each in inside:
         for seed in what.seeds:
             _run(each, robot, what, seed, table, store)
+    over_ros.run_all(outside, what.arenas, what.seeds, conditions, store)
     bench = page.Bench(
         title=f'Navigation: {what.robot} in {len(what.arenas)} worlds',
         trials=[trial for trial in store.load() if trial.planner in reach],
@@ -65,6 +94,7 @@ def compare(what: Comparison, out: Path) -> Path:
         setup={
             'robot': f'{what.robot}, {what.engine} engine',
             'seeds': ', '.join(map(str, what.seeds)),
+            **_where(what, inside, outside),
             'machine': machine_name(),
             'versions': ', '.join(f'{n} {v}' for n, v in package_versions(_PACKAGES).items()),
             'command': what.command,
@@ -75,11 +105,37 @@ def compare(what: Comparison, out: Path) -> Path:
     return page.write(bench, out)
 
 
+def _can_be_node(name: str) -> bool:
+    return name.startswith((POLICY, nav2.PREFIX))
+
+
+def _where(
+    what: Comparison, inside: Sequence[drive.Contender], outside: Sequence[RosContender]
+) -> dict[str, str]:
+    """Which contenders drove where: they did not meet the same delays."""
+    if what.over != ROS:
+        return {}
+    found = {'over ROS 2': ', '.join(each.name for each in outside) or 'none'}
+    if what.speed != 1.0:
+        found['speed'] = f'{what.speed:g} times real time'
+    if inside:
+        names = ', '.join(each.name for each in inside)
+        found['not over ROS 2'] = (
+            f'{names}: in one process, where no command is late and no message under way'
+        )
+    return found
+
+
 def contender(name: str, robot: Robot, table: NavLimits) -> drive.Contender:
     """Who drives by the name of 'reference:...' or 'policy:FILE'.
 
-    Raises UnknownNameError, and what the policy file raises.
+    Raises UnknownNameError, SpecError for Nav2, and what the policy file raises.
     """
+    if name.startswith(nav2.PREFIX):
+        raise SpecError(
+            f'{name} is a process of its own, and here is none. Add --over ros2, for all '
+            'contenders.'
+        )
     if name.startswith(POLICY):
         path = Path(name.removeprefix(POLICY))
         if path.is_dir():
@@ -96,7 +152,9 @@ def contender(name: str, robot: Robot, table: NavLimits) -> drive.Contender:
     return drive.Planners(name, lambda: planners.make(name, lidar, table))
 
 
-def _config(what: Comparison, table: NavLimits) -> dict[str, object]:
+def _config(
+    what: Comparison, table: NavLimits, outside: Sequence[RosContender]
+) -> dict[str, object]:
     """All that trials must have in common."""
     files = [Path(n.removeprefix(POLICY)) for n in what.contenders if n.startswith(POLICY)]
     digests = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files if f.is_file()}
@@ -107,6 +165,22 @@ def _config(what: Comparison, table: NavLimits) -> dict[str, object]:
         'randomize': what.randomize,
         'policies': digests,
         'versions': package_versions(('robot_rl',)),
+        **(_config_of_ros(what, outside) if what.over == ROS else {}),
+    }
+
+
+def _config_of_ros(what: Comparison, outside: Sequence[RosContender]) -> dict[str, object]:
+    """What trials over ROS 2 must have in common beside that."""
+    worlds = {
+        arena.name: hashlib.sha256(json.dumps(as_json(arena)).encode()).hexdigest()[:16]
+        for arena in what.arenas
+    }
+    return {
+        'over': what.over,
+        'speed': what.speed,
+        'worlds': worlds,
+        'nodes': {each.name: each.identity for each in outside},
+        'ros': package_versions(('rclpy',)),
     }
 
 

@@ -137,6 +137,14 @@ class Costmap:
         trace(self._occupied, self.frame, pose, self._beams, self._lidar, scan)
         self._grade(pose[:2], self._reach)
 
+    def mark(self, places: Array) -> None:
+        """Know of obstacles at `places` (n, 2) [m] from a map; those outside the grid are left."""
+        index = np.floor((places - self.frame[:2]) / CELL).astype(np.int64)
+        inside = ((index >= 0) & (index < np.array(self.cost.shape)[::-1])).all(1)
+        columns, rows = index[inside].T
+        self._occupied[rows, columns] = 1
+        self._grade(self.frame[:2], math.inf)
+
     def clear(self, pose: Array) -> None:
         """Forget all but what is within KEPT of the robot."""
         low, high = (self.cell(pose[:2] + side) for side in (-KEPT, KEPT))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
-import math
 from pathlib import Path
 import time
 from typing import Any, Protocol
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 import torch
 
 from robot_rl.bench.navigation.planners import Planner
-from robot_rl.bench.navigation.score import Progress
 from robot_rl.bench.navigation.trial import Trial
 from robot_rl.deploy.policy import Policy
 from robot_rl.envs.engines import make_env
@@ -29,6 +27,7 @@ from robot_rl.mdp.arenas import Arenas
 from robot_rl.mdp.observations import heading
 from robot_rl.spec.arena import Arena, NavLimits
 from robot_rl.spec.contract import require_fit
+from robot_rl.spec.ending import Progress, ending
 from robot_rl.spec.robot import Robot
 from robot_rl.tasks import navigate
 
@@ -238,7 +237,9 @@ def drive(
         for row in running.tolist():
             log = logs[row]
             x, y = log.rows[-1][:2].tolist()
-            log.outcome = _outcome(arenas[row], progress[row], hit[row], count * dt, x, y)
+            log.outcome = ending(
+                arenas[row], progress[row], hit=hit[row], time_s=count * dt, x=x, y=y
+            )
         running = np.array([row for row in running.tolist() if not logs[row].outcome], np.intp)
     return [
         _trial(contender, row, arena, log, seed, dt)
@@ -261,19 +262,6 @@ def _environment(
     env = make_env(task, engine, len(arenas), seed=seed, randomize=randomize)
     env.reset(seed=seed)
     return env
-
-
-def _outcome(
-    arena: Arena, progress: Progress, hit: bool, time_s: float, x: float, y: float
-) -> str:
-    """How an episode ends now; '' while it goes on."""
-    if hit:
-        return 'collision'
-    if math.hypot(x - arena.goal[0], y - arena.goal[1]) < arena.goal_tolerance:
-        return 'success'
-    if time_s >= arena.time_limit_s - 1e-9:
-        return 'timeout'
-    return 'stuck' if progress.stuck(time_s, x, y) else ''
 
 
 def _note(

@@ -23,8 +23,6 @@ BARN_SPEED = 2.0
 """[m/s] of the optimal time: the Jackal's."""
 BARN_LOWER, BARN_LOWER_OLD, BARN_UPPER = 2.0, 4.0, 8.0
 """Times the optimal time, where the score is clipped. The lower was 4 before February 2024."""
-STUCK_M, STUCK_S = 0.5, 10.0
-"""As Nav2's progress checker has it: [m] within [s], or the robot is stuck."""
 BEHAVIOUR = OUTCOMES[:4]
 
 
@@ -131,21 +129,6 @@ def mssd(command: Array) -> tuple[float, float]:
         return math.nan, math.nan
     v, w = np.square(np.diff(command, axis=0)).mean(axis=0)
     return float(v), float(w)
-
-
-class Progress:
-    """Whether a robot is stuck: it has not come STUCK_M from where it was for STUCK_S."""
-
-    def __init__(self) -> None:
-        self._since: tuple[float, float, float] | None = None
-
-    def stuck(self, time_s: float, x: float, y: float) -> bool:
-        """Tell where the robot is at `time_s` [s], x, y [m]; answer whether it is stuck."""
-        last = self._since
-        if last is None or math.hypot(x - last[1], y - last[2]) >= STUCK_M:
-            self._since = time_s, x, y
-            return False
-        return time_s - last[0] >= STUCK_S
 
 
 def measure(trial: Trial, time_limit_s: float, barn_lower: float = BARN_LOWER) -> dict[str, float]:

@@ -13,9 +13,6 @@ import pytest
 from robot_rl.bench.navigation.score import (
     BARN_LOWER_OLD,
     METRICS,
-    STUCK_M,
-    STUCK_S,
-    Progress,
     barn_score,
     driven,
     jerk,
@@ -26,6 +23,7 @@ from robot_rl.bench.navigation.score import (
 )
 from robot_rl.bench.navigation.trial import Trial
 from robot_rl.spec.arena import Arena
+from robot_rl.spec.ending import STUCK_M, STUCK_S, Progress
 
 BARN = Path(__file__).parents[4] / 'shared/barn'
 
