@@ -83,7 +83,7 @@ class Chain:
                 self.missed += max(round((time_s - self._heard) / self._period) - 1, 0)
             self._heard, self.heard = time_s, time.perf_counter()
         passed = time_s - self._time
-        if 0.0 < time_s and passed < BEAT_S - 1e-6:
+        if time_s > 0.0 and passed < BEAT_S - 1e-6:
             return
         self._time = time_s
         silent = time_s - self._heard > SILENCE_S
