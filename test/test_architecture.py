@@ -97,6 +97,9 @@ ALSO_LATE: dict[str, set[str]] = {
     'nodes.sim_node': {'envs', 'engines'},
     'nodes.simulated_robot': {'envs', 'engines', 'sensors', 'mdp', 'torch'},
     'bench.demo': {'nodes'},
+    'bench.navigation.contender_ros': {'nodes'},
+    'bench.navigation.nav2': {'yaml'},
+    'bench.navigation.over_ros': {'nodes'},
 }
 
 

@@ -11,9 +11,11 @@ pytest.importorskip('torch')
 pytest.importorskip('numba')
 
 from robot_rl.envs import ranges
+from robot_rl.envs.arena import arena_named, task_in
 from robot_rl.errors import SpecError
 from robot_rl.nodes.simulated_robot import SimulatedRobot, samples_between
 from robot_rl.spec import registry
+from robot_rl.spec.arena import Arena
 from robot_rl.spec.randomization import spread
 
 ROBOT = registry.robot('crazyflie')
@@ -122,6 +124,40 @@ def test_a_robot_that_measures_a_world_needs_a_task():
     robot = SimulatedRobot(racecar, 'drive', 'analytic', **options)
     with pytest.raises(SpecError, match="A racecar measures 'scan', which needs the world of a"):
         robot.reset(racecar.rest)
+
+
+def test_people_in_its_arena_walk_from_the_first_setpoint_on():
+    jackal = registry.robot('jackal')
+    person = np.array([[3.0, 0.0, -1.0, 0.0, 0.25]])
+    place = Arena('a', (0.0, 0.0, 0.0), (6.0, 0.0), 6.0, walkers=person, room=(-9, -9, 9, 9))
+    robot = SimulatedRobot(
+        jackal, 'velocity', 'analytic', dt=0.01, sensor_dt=0.01, seed=0, noise=False,
+        randomize=False, task=task_in(jackal, place, 0.01), walking=True,
+    )  # fmt: skip
+    robot.reset(jackal.rest)
+    nose = max(corner[0] for corner in jackal.footprint)
+    still = np.zeros(2)
+    ahead = robot.measured()['scan'].min()
+    assert jackal.lidar
+    assert ahead == pytest.approx(3.0 - 0.25 - jackal.lidar.position[0], abs=1e-3)
+    for _ in range(100):
+        robot.step(None, 0.0)
+    assert robot.measured()['scan'].min() == pytest.approx(ahead, abs=1e-6)
+    for _ in range(225):
+        robot.step(still, 0.0)
+    assert robot.measured()['scan'].min() == pytest.approx(ahead - 2.25, abs=1e-3)
+    assert robot.time_s == pytest.approx(2.25)
+    assert robot.clearance == pytest.approx(3.0 - 2.25 - 0.25 - nose, abs=1e-3)
+
+
+def test_an_arena_is_drawn_from_a_seed_or_refused(tmp_path):
+    jackal = registry.robot('jackal')
+    assert arena_named('7', jackal).goal == arena_named('7', jackal).goal
+    assert arena_named('7', jackal).goal != arena_named('8', jackal).goal
+    with pytest.raises(SpecError, match='Give a JSON file of an arena, or the seed'):
+        arena_named(str(tmp_path / 'none.json'), jackal)
+    with pytest.raises(SpecError, match='which an arena needs'):
+        task_in(ROBOT, arena_named('7', jackal), 0.01)
 
 
 def test_topics_of_several_rates_share_one_sensor_period():

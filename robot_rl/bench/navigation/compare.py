@@ -16,11 +16,12 @@ from pathlib import Path
 from robot_rl.bench.navigation import contender_ros, drive, nav2, over_ros, page, planners
 from robot_rl.bench.navigation.contender_ros import RosContender
 from robot_rl.bench.navigation.trial import Store, Trial
-from robot_rl.errors import SpecError, UnknownNameError
+from robot_rl.errors import FlightError, SpecError, UnknownNameError
 from robot_rl.machine import machine_name, package_versions
 from robot_rl.spec import registry
 from robot_rl.spec.arena import Arena, NavLimits
 from robot_rl.spec.arena_file import as_json
+from robot_rl.spec.errand import INFRASTRUCTURE
 from robot_rl.spec.robot import Robot
 
 POLICY = 'policy:'
@@ -60,6 +61,7 @@ def compare(what: Comparison, out: Path) -> Path:
     Raises:
         SpecError: No contender, or one is configured beyond the table of limits.
         UnknownNameError: A contender is neither a reference nor a policy, nor of Nav2.
+        FlightError: Over ROS 2, where no trial came to an end that can be judged.
         MissingPackageError: Over ROS 2, where rclpy or Nav2 is not installed.
         RunFolderError: `out` holds trials of another comparison.
     """
@@ -86,15 +88,23 @@ def compare(what: Comparison, out: Path) -> Path:
         for seed in what.seeds:
             _run(each, robot, what, seed, table, store)
     over_ros.run_all(outside, what.arenas, what.seeds, conditions, store)
+    trials = [trial for trial in store.load() if trial.planner in reach]
+    counted = {trial.planner for trial in trials if trial.outcome != INFRASTRUCTURE}
+    if not counted:
+        raise FlightError(
+            f'All {len(trials)} trials broke for reasons of the bench, none is left to be judged. '
+            f'Read the logs in {out / "broken"}, then run the bench again with the same folder.'
+        )
     bench = page.Bench(
         title=f'Navigation: {what.robot} in {len(what.arenas)} worlds',
-        trials=[trial for trial in store.load() if trial.planner in reach],
+        trials=[trial for trial in trials if trial.planner in counted],
         arenas={arena.name: arena for arena in what.arenas},
         limits=table,
         setup={
             'robot': f'{what.robot}, {what.engine} engine',
             'seeds': ', '.join(map(str, what.seeds)),
             **_where(what, inside, outside),
+            **_lost(trials, counted),
             'machine': machine_name(),
             'versions': ', '.join(f'{n} {v}' for n, v in package_versions(_PACKAGES).items()),
             'command': what.command,
@@ -124,6 +134,13 @@ def _where(
             f'{names}: in one process, where no command is late and no message under way'
         )
     return found
+
+
+def _lost(trials: Sequence[Trial], counted: set[str]) -> dict[str, str]:
+    """Contenders of which nothing can be said."""
+    names = sorted({trial.planner for trial in trials} - counted)
+    words = 'not in this report, as all trials broke for reasons of the bench'
+    return {words: ', '.join(names)} if names else {}
 
 
 def contender(name: str, robot: Robot, table: NavLimits) -> drive.Contender:

@@ -128,10 +128,6 @@ def _mppi(table: NavLimits) -> Parameters:
 def _dwb(table: NavLimits) -> Parameters:
     """Forward only, as its bringup has it; ObstacleFootprint, as the footprint is no circle."""
     ahead = 1.2 * 1.7 * table.max_speed
-    scales = {
-        'ObstacleFootprint': 0.02, 'PathAlign': 32.0, 'GoalAlign': 24.0, 'PathDist': 32.0,
-        'GoalDist': 24.0, 'RotateToGoal': 32.0,
-    }  # fmt: skip
     return {
         'min_vel_x': 0.0, 'max_vel_x': table.max_speed,
         'min_vel_y': 0.0, 'max_vel_y': 0.0,
@@ -151,11 +147,12 @@ def _dwb(table: NavLimits) -> Parameters:
             'RotateToGoal', 'Oscillation', 'ObstacleFootprint', 'GoalAlign', 'PathAlign',
             'PathDist', 'GoalDist',
         ],
-        **{f'{name}.scale': scale for name, scale in scales.items()},
-        'PathAlign.forward_point_distance': 0.1,
-        'GoalAlign.forward_point_distance': 0.1,
-        'RotateToGoal.slowing_factor': 5.0,
-        'RotateToGoal.lookahead_time': -1.0,
+        'ObstacleFootprint': {'scale': 0.02},
+        'PathAlign': {'scale': 32.0, 'forward_point_distance': 0.1},
+        'GoalAlign': {'scale': 24.0, 'forward_point_distance': 0.1},
+        'PathDist': {'scale': 32.0},
+        'GoalDist': {'scale': 24.0},
+        'RotateToGoal': {'scale': 32.0, 'slowing_factor': 5.0, 'lookahead_time': -1.0},
     }  # fmt: skip
 
 
@@ -270,12 +267,24 @@ def merged(made: Parameters, file: Path) -> Parameters:
             f'Cannot read the parameters {file}: {" ".join(str(error).split())}. Give a YAML file '
             'as ROS takes it.'
         ) from None
-    if not isinstance(given, Mapping) or not set(cast('Mapping[str, Any]', given)) <= set(made):
+    content = cast('Mapping[str, Any]', given if isinstance(given, Mapping) else {})
+    if not content or not set(content) <= set(made):
         raise SpecError(
-            f'{file} has parameters for {", ".join(map(str, given or ()))}. Expected some for '
-            f'{" or ".join(made)} alone: the rest is the same for all contenders.'
+            f'{file} has parameters for {", ".join(map(str, content)) or "no node"}. Expected '
+            f'some for {" or ".join(made)} alone: the rest is the same for all contenders.'
         )
-    return _over(made, cast('Mapping[str, Any]', given))
+    return _over(made, _nested(content))
+
+
+def _nested(flat: Mapping[str, Any]) -> Parameters:
+    """The same with 'a.b: 1' as 'a: {b: 1}': ROS takes both, and none must slip past `reach`."""
+    result: Parameters = {}
+    for name, value in flat.items():
+        inner = _nested(cast('Any', value)) if isinstance(value, Mapping) else value
+        for part in reversed(name.split('.')):
+            inner = {part: inner}
+        result = _over(result, cast('Parameters', inner))
+    return result
 
 
 def _over(base: Mapping[str, Any], change: Mapping[str, Any]) -> Parameters:

@@ -64,7 +64,8 @@ class Conditions:
         """Raise SpecError for a speed that a contender cannot keep."""
         if not 0.0 < self.speed <= 20.0:
             raise SpecError(
-                f'The simulation runs at 0 < speed <= 20 times real time, got {self.speed:g}.'
+                f'The speed of a simulation must be above 0 and at most 20 times real time, got '
+                f'{self.speed:g}. Choose another --speed.'
             )
         late = [each.name for each in contenders if each.real_time]
         if late and self.speed != 1.0:
@@ -171,7 +172,9 @@ def _attempt(
             common = folder / 'parameters.yaml'
             common.write_text(json.dumps(who.parameters, indent=1), encoding='utf-8')
     except OSError as error:
-        raise RunFolderError(f'Cannot write to {folder}: {error.strerror}.') from error
+        raise RunFolderError(
+            f'Cannot write to {folder}: {error.strerror}. Free space, or choose another --out.'
+        ) from error
     group = Group(
         _processes(who, arena, seed, conditions, folder),
         common,
@@ -193,10 +196,13 @@ def _judged(group: Any, result: Path, arena: Arena, conditions: Conditions) -> L
         try:
             group.check()
         except FlightError:
-            if not result.exists():
+            if not result.exists():  # else it has ended because the trial has
                 raise
         if time.monotonic() > end:
-            raise FlightError(f'The judge did not end within {longest:g} s.')
+            raise FlightError(
+                f'The judge must end within {longest:g} s, and did not. Read its log, '
+                f'{result.with_name(JUDGE)}.log.'
+            )
         time.sleep(0.02)
     return Log.read(result)
 

@@ -189,3 +189,17 @@ def sim() -> SimpleNamespace:
         cast=cast, clearance=clearance, drive=drive,
         clutter=clutter, empty=empty, barn=barn,
     )  # fmt: skip
+
+
+@pytest.fixture(scope='session')
+def ahead(export_untrained) -> Path:
+    """A policy of a Jackal that drives straight ahead at 0.75 m/s, whatever it sees."""
+    torch = pytest.importorskip('torch')
+
+    def still(observation_size, action_size):
+        actor = torch.nn.Linear(observation_size, action_size)
+        torch.nn.init.zeros_(actor.weight)
+        torch.nn.init.zeros_(actor.bias)
+        return actor
+
+    return export_untrained(still, 8, 16, 'navigate-jackal')

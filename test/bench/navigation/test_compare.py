@@ -35,25 +35,12 @@ WALL = replace(
 )  # fmt: skip
 
 
-@pytest.fixture(scope='module')
-def blind(export_untrained):
-    """A policy that drives straight ahead, whatever it sees."""
-
-    def ahead(observation_size, action_size):
-        actor = torch.nn.Linear(observation_size, action_size)
-        torch.nn.init.zeros_(actor.weight)
-        actor.bias.data[:] = torch.tensor([0.0, 0.0])
-        return actor
-
-    return export_untrained(ahead, 8, 16, 'navigate-jackal')
-
-
 def comparison(*contenders, arenas=(OPEN, WALL), **changes):
     return compare.Comparison(tuple(contenders), 'jackal', arenas, (7,), **changes)
 
 
-def test_contenders_drive_and_a_report_tells_how(blind, tmp_path):
-    page = compare.compare(comparison(PURSUIT, f'policy:{blind}'), tmp_path / 'nav')
+def test_contenders_drive_and_a_report_tells_how(ahead, tmp_path):
+    page = compare.compare(comparison(PURSUIT, f'policy:{ahead}'), tmp_path / 'nav')
     assert page.read_text().count(PURSUIT) > 3
     trials = json.loads((tmp_path / 'nav/results.json').read_text())
     assert trials, 'numbers beside the page'
@@ -61,7 +48,7 @@ def test_contenders_drive_and_a_report_tells_how(blind, tmp_path):
     ends = {(t.planner, t.world): t for t in store.load()}
     assert ends[PURSUIT, 'open'].outcome == 'success'
     assert ends[PURSUIT, 'open'].time_s < 6.0
-    policy = f'policy:{blind.stem}'
+    policy = f'policy:{ahead.stem}'
     assert ends[policy, 'open'].outcome == 'success'
     assert ends[policy, 'walled in'].outcome == 'collision'
     assert ends[PURSUIT, 'walled in'].outcome in ('stuck', 'timeout')
@@ -71,7 +58,7 @@ def test_contenders_drive_and_a_report_tells_how(blind, tmp_path):
         assert trial.clearance[-1] <= 0.0 if trial.outcome == 'collision' else True
 
 
-def test_what_is_there_is_not_run_again(blind, tmp_path, monkeypatch):
+def test_what_is_there_is_not_run_again(ahead, tmp_path, monkeypatch):
     compare.compare(comparison(PURSUIT, arenas=[OPEN]), tmp_path)
     drives = []
     monkeypatch.setattr(drive, 'drive', lambda who, *_, **__: drives.append(who.name) or [])
@@ -110,16 +97,16 @@ def test_a_contender_that_is_none_is_told(contenders, error, words, tmp_path):
         compare.compare(comparison(*contenders), tmp_path)
 
 
-def test_a_policy_takes_another_lidar_or_says_why_not(blind):
+def test_a_policy_takes_another_lidar_or_says_why_not(ahead):
     lidar, table = ROBOT.lidar, drive.table_of(ROBOT, 0.5)
     assert lidar is not None
     finer = replace(lidar, beams=1081, angle_increment=1.5 * math.pi / 1080)
-    who = drive.PolicyFile(blind, replace(ROBOT, lidar=finer), table)
+    who = drive.PolicyFile(ahead, replace(ROBOT, lidar=finer), table)
     trial = drive.drive(who, replace(ROBOT, lidar=finer), [OPEN], table, seed=0)[0]
     assert trial.outcome == 'success'
     half = replace(lidar, beams=361, angle_min=-0.5 * math.pi, angle_increment=math.pi / 360)
     with pytest.raises(ContractError, match='no beam in 23 of the 72 directions'):
-        drive.PolicyFile(blind, replace(ROBOT, lidar=half), table)
+        drive.PolicyFile(ahead, replace(ROBOT, lidar=half), table)
 
 
 def test_worlds_to_judge_in_are_chosen(tmp_path):
