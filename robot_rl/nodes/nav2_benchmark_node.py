@@ -36,7 +36,7 @@ NAP_S = 0.002
 """[s] between two looks at the topics."""
 SERVE_S = 0.01
 """[s] between two looks at services and actions while the robot drives."""
-WORLD_S = 60.0
+WORLD_S = 120.0
 """[s] of wall time that the simulated robot gets to begin."""
 RECORDER_S = 15.0
 SILENCE_S = 1.0

@@ -33,7 +33,12 @@ pytestmark = pytest.mark.ros
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 OPEN = Arena('open', (0.0, 0.0, 0.0), (1.5, 0.0), 1.5, goal_tolerance=0.5, time_limit_s=20.0)
-WALL = replace(OPEN, name='wall', segments=np.array([(0.7, -0.5, 0.7, 0.5)]))
+CHASED = replace(
+    OPEN,
+    name='chased',
+    walkers=np.array([(-1.2, 0.0, 2.5, 0.0, 0.25)]),  # from where the lidar does not look
+    room=(-9.0, -9.0, 9.0, 9.0),
+)
 SLOW = 0.05
 """A machine that tests run on may be busy."""
 
@@ -83,10 +88,10 @@ def trials(folder: Path):
 PROGRAM = """
 import sys
 sys.path.insert(0, {here!r})
-from test_over_ros import OPEN, WALL, comparison
+from test_over_ros import CHASED, OPEN, comparison
 from pathlib import Path
 from robot_rl.bench.navigation import compare
-compare.compare(comparison({policy!r}, arenas=(OPEN, WALL)), Path({out!r}))
+compare.compare(comparison({policy!r}, arenas=(OPEN, CHASED)), Path({out!r}))
 """
 
 
@@ -96,22 +101,24 @@ def test_a_policy_drives_over_ros_and_a_killed_bench_goes_on(ahead, tmp_path, mo
     program = PROGRAM.format(here=str(HERE), policy=policy, out=str(out))
     environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
     killed = subprocess.Popen([sys.executable, '-c', program], env=environment)
-    begun = out / 'broken' / f'policy%3A{ahead.stem}' / 'wall' / '7' / 'errand.json'
-    end = time.monotonic() + 120.0
-    while not begun.exists():
-        assert killed.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    begun = out / 'broken' / f'policy%3A{ahead.stem}' / 'chased' / '7' / 'errand.json'
+    end = time.monotonic() + 240.0
+    try:
+        while not begun.exists():
+            assert killed.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
     before = over_ros.Trial.unpack(next((out / 'trials').rglob('*.npz')))
-    page = compare.compare(comparison(policy, arenas=(OPEN, WALL)), out)
+    page = compare.compare(comparison(policy, arenas=(OPEN, CHASED)), out)
     ends = trials(out)
     assert ends[name, 'open'].outcome == 'success'
-    assert ends[name, 'wall'].outcome == 'collision'
-    assert ends[name, 'wall'].clearance[-1] <= 0.0
+    assert ends[name, 'chased'].outcome == 'collision'
+    assert ends[name, 'chased'].clearance[-1] <= 0.0
     np.testing.assert_array_equal(ends[name, 'open'].pose, before.pose)  # not driven again
-    assert not (out / 'broken' / f'policy%3A{ahead.stem}' / 'wall' / '7').exists()
+    assert not (out / 'broken' / f'policy%3A{ahead.stem}' / 'chased' / '7').exists()
     for trial in ends.values():
         assert len(trial.pose) == round(trial.time_s * 20.0)
         sent = np.diff(trial.sent, axis=0, prepend=0.0) / trial.dt
@@ -119,10 +126,10 @@ def test_a_policy_drives_over_ros_and_a_killed_bench_goes_on(ahead, tmp_path, mo
     assert 'over ROS 2' in page.read_text()
     recorded(out)
     monkeypatch.setattr(over_ros, '_attempt', lambda *_: pytest.fail('driven again'))
-    compare.compare(comparison(policy, arenas=(OPEN, WALL)), out)
+    compare.compare(comparison(policy, arenas=(OPEN, CHASED)), out)
     for other in ({'speed': 2.0}, {'over': 'process'}):
         with pytest.raises(RunFolderError, match='must not be mixed'):
-            compare.compare(comparison(policy, arenas=(OPEN, WALL), **other), out)
+            compare.compare(comparison(policy, arenas=(OPEN, CHASED), **other), out)
 
 
 def recorded(out: Path) -> None:
