@@ -136,7 +136,7 @@ def recorded(out: Path) -> None:
     """Everything that was said is in the recording beside a trial."""
     from robot_rl.nodes.recording import topics
 
-    counts = topics(next((out / 'trials').rglob('7.mcap')))
+    counts = topics(next((out / 'trials').rglob('open/7.mcap')))
     assert {'plan', 'tf', 'tf_static', 'cmd_vel_nav', 'cmd_vel', 'scan', 'odom'} <= set(counts)
     assert counts['plan'] == counts['tf_static'] == 1
     assert counts['ground_truth/arena'] > 100
