@@ -45,6 +45,11 @@ def samples_between(robot: Robot, dt: float) -> tuple[float, dict[str, int]]:
 class SimulatedRobot:
     """Steps one robot; truth and measurements are (size,) float64 arrays by signal name."""
 
+    time_s = 0.0
+    """[s] of physics since the last reset: the world stands still until the first setpoint."""
+    clearance = math.inf
+    """[m] to what is nearest when `measured` last looked, where the task's world says it."""
+
     def __init__(
         self,
         robot: Robot,
@@ -89,10 +94,6 @@ class SimulatedRobot:
         self._surroundings = held(self._engine, self._task) if self._task else None
         self._drawn: dict[str, Any] = {}
         self._walking = walking
-        self.time_s = 0.0
-        """[s] of physics since the last reset: the world stands still until the first setpoint."""
-        self.clearance = math.inf
-        """[m] to what is nearest when `measured` last looked, where the task's world says it."""
         self._stiffness = 1.0
         ranges = importlib.import_module('robot_rl.envs.ranges')
         spreads = ranges.load_randomization(robot) if randomize else ()
