@@ -84,7 +84,8 @@ def compare(what: Comparison, out: Path) -> Path:
         over_ros.require()
     reach = {each.name: each.reach for each in (*inside, *outside)}
     store = Store(out, _config(what, table, outside))
-    for each in inside:
+    for name, each in zip((n for n in what.contenders if n not in nodes), inside, strict=True):
+        _claim(store, each, Path(name.removeprefix(POLICY)))
         for seed in what.seeds:
             _run(each, robot, what, seed, table, store)
     over_ros.run_all(outside, what.arenas, what.seeds, conditions, store)
@@ -113,6 +114,12 @@ def compare(what: Comparison, out: Path) -> Path:
         config=store.config,
     )
     return page.write(bench, out)
+
+
+def _claim(store: Store, who: drive.Contender, path: Path) -> None:
+    """Hold a policy's name to its file."""
+    if path.is_file():
+        store.claim(who.name, _digest(path.read_bytes()))
 
 
 def _can_be_node(name: str) -> bool:
@@ -173,29 +180,28 @@ def _config(
     what: Comparison, table: NavLimits, outside: Sequence[RosContender]
 ) -> dict[str, object]:
     """All that trials must have in common."""
-    files = [Path(n.removeprefix(POLICY)) for n in what.contenders if n.startswith(POLICY)]
-    digests = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files if f.is_file()}
     return {
         'limits': asdict(table),
         'robot': what.robot,
         'engine': what.engine,
         'randomize': what.randomize,
-        'policies': digests,
+        'worlds': {
+            arena.name: _digest(json.dumps(as_json(arena)).encode()) for arena in what.arenas
+        },
         'versions': package_versions(('robot_rl',)),
         **(_config_of_ros(what, outside) if what.over == ROS else {}),
     }
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def _config_of_ros(what: Comparison, outside: Sequence[RosContender]) -> dict[str, object]:
     """What trials over ROS 2 must have in common beside that."""
-    worlds = {
-        arena.name: hashlib.sha256(json.dumps(as_json(arena)).encode()).hexdigest()[:16]
-        for arena in what.arenas
-    }
     return {
         'over': what.over,
         'speed': what.speed,
-        'worlds': worlds,
         'nodes': {each.name: each.identity for each in outside},
         'ros': package_versions(('rclpy',)),
     }

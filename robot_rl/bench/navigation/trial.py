@@ -125,7 +125,7 @@ class Store:
         Args:
             folder: Where the trials are or shall be.
             config: All that must be alike for trials to be compared: limits, robot, digests of
-                policies, version of the package, seeds. Dataclasses and arrays may be in it.
+                worlds, version of the package, seeds. Dataclasses and arrays may be in it.
 
         Raises:
             RunFolderError: The folder holds trials of another configuration, something else, or
@@ -164,6 +164,23 @@ class Store:
     def add(self, trial: Trial) -> None:
         """Write a trial in one step. Raises RunFolderError when the disk refuses."""
         write_file(self.path(trial.key), trial.pack())
+
+    def claim(self, planner: str, identity: str) -> None:
+        """Say which file goes by the name `planner`, such as its digest.
+
+        Raises RunFolderError where another one does, whose trials are in the folder.
+        """
+        file = self.folder / 'trials' / _escaped(planner) / 'identity.json'
+        if not file.exists():
+            write_json(file, identity)
+            return
+        was = read_json(file, f'{file} is damaged', 'robot_rl bench nav')
+        if was != identity:
+            raise RunFolderError(
+                f'The trials of {planner} in {self.folder} were made with a file of digest {was}, '
+                f'this one has {identity}. Trials of both must not be mixed: give the file '
+                'another name, or choose another folder with --out.'
+            )
 
     @property
     def done(self) -> set[Key]:

@@ -34,7 +34,7 @@ def _same(first: Trial, second: Trial) -> bool:
 CONFIG = {
     'limits': NavLimits(2.0, 0.0, 2.0, 5.0, 5.0, 20.0, 1.0, 3.2, np.eye(2)),
     'robot': 'jackal',
-    'policies': {'policy': 'ab12'},
+    'worlds': {'hall': 'ab12'},
     'seeds': (0, 1),
 }
 
@@ -63,7 +63,7 @@ def test_a_bench_goes_on_where_it_stopped(tmp_path: Path) -> None:
     ('change', 'said'),
     [
         ({'robot': 'turtlebot'}, 'robot = jackal, this bench has turtlebot.'),
-        ({'policies': {'policy': 'cd34'}}, 'policies.policy = ab12, this bench has cd34.'),
+        ({'worlds': {'hall': 'cd34'}}, 'worlds.hall = ab12, this bench has cd34.'),
         ({'seeds': (0, 1, 2)}, 'seeds = [0, 1], this bench has [0, 1, 2].'),
         ({'version': '2'}, 'version = None, this bench has 2.'),
         (
@@ -147,3 +147,13 @@ def test_a_kill_leaves_whole_trials(tmp_path: Path) -> None:
         found = Store(folder, {}).load()
         assert len(found) > 3
         assert all(len(trial.pose) == 2000 for trial in found)
+
+
+def test_a_name_stands_for_one_file(tmp_path: Path) -> None:
+    Store(tmp_path, CONFIG).claim('policy:mine', 'ab12')
+    again = Store(tmp_path, CONFIG)
+    again.claim('policy:mine', 'ab12')
+    again.claim('policy:other', 'cd34')
+    with pytest.raises(RunFolderError, match='a file of digest ab12, this one has cd34'):
+        again.claim('policy:mine', 'cd34')
+    assert again.done == set()
