@@ -1,11 +1,8 @@
 """Curricula against each other: the same task, ranges and environment steps, judged at extremes.
 
-Every curriculum trains with the same seeds, one process each. A policy is judged on episodes
+Every curriculum trains with the same seeds, see contest.py. A policy is judged on episodes
 within the ranges, and on their corners: every parameter that curricula choose at an end of its
 range, in all combinations. There no curriculum trains but by chance.
-
-Intervals are over training seeds (R. Agarwal et al., NeurIPS 2021): means of the seeds' scores
-with a 95 % bootstrap interval, and the same of the differences from uniform, seed by seed.
 """
 
 from __future__ import annotations
@@ -19,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from robot_rl.assets import asset, ranges_path
-from robot_rl.bench.statistics import Interval, stratified_bootstrap
-from robot_rl.bench.training import train_one
+from robot_rl.bench import contest
 from robot_rl.curricula.curriculum import Array
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import actor_policy, run_episodes
 from robot_rl.learn.config import TEST_SEED
+from robot_rl.learn.run_folder import read_evaluation
 from robot_rl.learn.train import load_actor
 from robot_rl.machine import machine_name
 from robot_rl.spec import registry
@@ -94,12 +91,11 @@ class _Corners:
 
 def curricula(
     task_id: str, seeds: Sequence[int], folder: Path, randomization: str = ''
-) -> dict[str, list[Judged]]:
-    """Train every contender with every seed, in turns, and judge the policies.
+) -> tuple[dict[str, list[Judged]], str]:
+    """Train every contender with every seed, and judge the policies; also the runs' revisions.
 
     `randomization` is a file of ranges or the name of one, by default the wide one of the task's
-    robot. Raises
-    RobotRLError when a training fails.
+    robot. Raises RobotRLError when a training fails.
     """
     robot = registry.task(task_id).robot
     own = Path(robot.ranges)
@@ -108,19 +104,13 @@ def curricula(
         if randomization
         else asset('sim', str(own.with_stem(f'{own.stem}-wide'))).resolve()
     )
-    rows: dict[str, list[Judged]] = {name: [] for name in CONTENDERS}
-    for seed in seeds:
-        for name, judged in rows.items():
-            options = ('--randomization', wide, '--curriculum', name)
-            run, result = train_one(task_id, seed, folder, options, name)
-            judged.append(_judge(run, result, wide))
-            values = '  '.join(f'{label} {of(judged[-1]):.1f}' for label, of in COLUMNS.items())
-            print(f'  seed {seed} {name:9} {values}', flush=True)
-    return rows
+    options = {name: ('--randomization', wide, '--curriculum', name) for name in CONTENDERS}
+    return contest.contest(task_id, options, seeds, folder, lambda run: _judge(run, wide), COLUMNS)
 
 
-def _judge(run: Path, result: dict[str, Any], randomization: str) -> Judged:
+def _judge(run: Path, randomization: str) -> Judged:
     """Score the policy of a run on the corners of `randomization`."""
+    result = read_evaluation(run)
     task, actor, _ = load_actor(run)
     corners: list[_Corners] = []
 
@@ -150,30 +140,11 @@ def _judge(run: Path, result: dict[str, Any], randomization: str) -> Judged:
     )
 
 
-def text(task_id: str, rows: dict[str, list[Judged]]) -> str:
-    """Tables in Markdown: every column's mean over seeds, then what differs from the baseline."""
+def text(task_id: str, rows: dict[str, list[Judged]], revisions: str) -> str:
+    """Tables in Markdown, see `contest.table`."""
     seeds, steps = len(rows[BASELINE]), rows[BASELINE][0].steps
-    lines = [
+    title = (
         f'{task_id}: {seeds} training seeds, {steps // 1000} k steps each, {EPISODES} episodes on '
-        f'the corners, {machine_name()}; mean over seeds (95 % bootstrap interval)',
-        '',
-        f'| | {" | ".join(COLUMNS)} |',
-        '| --- ' * (1 + len(COLUMNS)) + '|',
-    ]
-    for name, judged in rows.items():
-        cells = [_cell([of(row) for row in judged]) for of in COLUMNS.values()]
-        lines.append(f'| {name} | {" | ".join(cells)} |')
-    for name in (name for name in rows if name != BASELINE):
-        pairs = list(zip(rows[name], rows[BASELINE], strict=True))
-        cells = [_cell([of(a) - of(b) for a, b in pairs], '+') for of in COLUMNS.values()]
-        lines.append(f'| {name} - {BASELINE} | {" | ".join(cells)} |')
-    return '\n'.join(lines)
-
-
-def _cell(values: Sequence[float], sign: str = '') -> str:
-    return interval(values).text(f'{sign}.1f')
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Mean over training seeds with its bootstrap interval."""
-    return stratified_bootstrap([values], lambda drawn: drawn.mean(axis=-1))
+        f'the corners, revision {revisions}, {machine_name()}'
+    )
+    return contest.table(title, rows, COLUMNS, BASELINE)

@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import Any
 
 from robot_rl.errors import RobotRLError
 from robot_rl.learn.run_folder import read_evaluation
@@ -60,7 +59,8 @@ def training(
     """
     rows, episodes = [], 0
     for seed in seeds:
-        _, result = train_one(task_id, seed, folder)
+        name = f'{task_id}-seed{seed}-{time.strftime("%Y%m%d-%H%M%S")}'
+        result = read_evaluation(train_as(name, task_id, seed, folder))
         episodes = result['episodes']
         rows.append(
             Trained(
@@ -76,16 +76,13 @@ def training(
     return Table(task_id, episodes, rows, _time_original(original) if original else None)
 
 
-def train_one(
-    task_id: str, seed: int, folder: Path, options: Sequence[str] = (), label: str = ''
-) -> tuple[Path, dict[str, Any]]:
-    """Train one seed in a process of its own; the run folder and its evaluation.
+def train_as(
+    name: str, task_id: str, seed: int, folder: Path, options: Sequence[str] = ()
+) -> Path:
+    """Train one seed in a process of its own; the run folder, `name` in runs/ of `folder`.
 
-    `options` are those of `robot_rl train`, `label` becomes a part of the run's name. Raises
-    RobotRLError when the training fails.
+    `options` are those of `robot_rl train`. Raises RobotRLError when the training fails.
     """
-    parts = (task_id, label, f'seed{seed}', time.strftime('%Y%m%d-%H%M%S'))
-    name = '-'.join(filter(None, parts))
     command = [sys.executable, '-m', 'robot_rl', 'train', task_id]
     command += ['--seed', str(seed), '--name', name, '--quiet', *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -94,8 +91,7 @@ def train_one(
             f'Training {task_id!r} with seed {seed} ended with exit code {done.returncode}: '
             f'{done.stderr.strip()[-500:]} See all of it with: {" ".join(command[1:])}'
         )
-    run = folder / 'runs' / name
-    return run, read_evaluation(run)
+    return folder / 'runs' / name
 
 
 def _time_original(binary: Path) -> float:

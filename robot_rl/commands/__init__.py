@@ -25,5 +25,6 @@ COMMANDS: dict[str, Any] = {
     'bench startup': bench.BenchStartup,
     'bench walk': bench.BenchWalk,
     'bench nav': bench.BenchNav,
+    'bench variants': bench.BenchVariants,
 }
 """Command to the dataclass of its options; a space separates a subcommand."""

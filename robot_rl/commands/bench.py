@@ -90,8 +90,9 @@ class BenchCurricula:
         """Train and judge them all, print the table."""
         from robot_rl.bench import curricula
 
-        rows = curricula.curricula(self.task, range(self.seeds), self.out, self.randomization)
-        print(curricula.text(self.task, rows))
+        seeds = range(self.seeds)
+        rows, revisions = curricula.curricula(self.task, seeds, self.out, self.randomization)
+        print(curricula.text(self.task, rows, revisions))
         return 0
 
 
@@ -220,4 +221,31 @@ class BenchNav:
             speed=self.speed,
         )
         print(f'report {compare.compare(what, self.out)}')
+        return 0
+
+
+@dataclass(frozen=True)
+class BenchVariants:
+    """Trainings of navigation against each other, in worlds that none of them saw."""
+
+    task: Positional[str] = 'navigate-jackal'
+    """A task of navigation, see `robot_rl list`."""
+    variants: tuple[str, ...] = ('history', 'recurrent', 'uniform', 'alp_gmm')
+    """Some of history (memory of the task alone), recurrent, uniform and alp_gmm (curricula over
+    the worlds); the others are compared with the first."""
+    seeds: int = 3
+    """Trainings of each, with seeds from 0."""
+    iterations: int = 0
+    """Rounds of PPO of each; 0 for the task's own number."""
+    worlds: int = 300
+    """How many each policy drives in."""
+    out: Path = Path()
+    """Folder whose runs/ takes the trainings; those that are there already are not run again."""
+
+    def run(self) -> int:
+        """Train and judge what is missing, print the table."""
+        from robot_rl.bench.navigation import variants
+
+        what = variants.Contest(self.task, self.variants, self.iterations, self.worlds)
+        print(variants.text(what, *variants.run(what, range(self.seeds), self.out)))
         return 0

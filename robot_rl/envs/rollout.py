@@ -8,6 +8,7 @@ import math
 
 import torch
 
+from robot_rl.envs.actor import Acting, Actor
 from robot_rl.envs.vector import Observation, Transition, VectorEnv
 
 SCORED_S = 1.0
@@ -41,9 +42,9 @@ class Episodes:
         return float(alive.median()) if len(alive) else math.inf
 
 
-def actor_policy(actor: Callable[[torch.Tensor], torch.Tensor]) -> Policy:
-    """Policy from a module that maps the actor's observation to an action."""
-    return lambda _env, observation: (actor(observation['actor']), None)
+def actor_policy(actor: Actor) -> Policy:
+    """Policy from an actor, see actor.py; it carries the actor's state in every environment."""
+    return Acting(actor)
 
 
 def rollout(env: VectorEnv, policy: Policy, *, seed: int) -> Iterator[Transition]:

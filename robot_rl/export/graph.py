@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from robot_rl.envs.actor import act, state_size
 from robot_rl.spec.task import Task
 
 
@@ -11,34 +12,37 @@ class PolicyGraph(torch.nn.Module):
     """Signals (and memory) in, setpoint (and next memory) out: what the policy file holds.
 
     Observation, network, action and memory are the very functions that training ran, so that
-    nothing outside the file holds a number that could disagree.
+    nothing outside the file holds a number that could disagree. The memory is that of the task,
+    then the state of the actor, if it carries one.
     """
 
     def __init__(self, task: Task, actor: torch.nn.Module) -> None:
-        """Join `task` and `actor`, which maps an observation (1, n) to an action (1, m)."""
+        """Join `task` and `actor`, see envs/actor.py."""
         super().__init__()
         self.task = task
         self.actor = actor
         self.input_names = list(task.signal_names)
         self.output_names = ['setpoint']
-        if task.memory_size:
+        self.memory_size = task.memory_size + state_size(actor)
+        if self.memory_size:
             self.input_names.append('memory')
             self.output_names.append('memory_out')
 
     def example(self, num: int = 1) -> tuple[torch.Tensor, ...]:
         """Inputs of zeros in order, each (num, size)."""
         sizes = [signal.size for signal in self.task.signals]
-        if self.task.memory_size:
-            sizes.append(self.task.memory_size)
+        if self.memory_size:
+            sizes.append(self.memory_size)
         return tuple(torch.zeros(num, size) for size in sizes)
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Signals in the task's order, then the memory, each (n, size), to setpoint and memory."""
         task = self.task
         signals = dict(zip(task.signal_names, inputs, strict=False))
-        memory = inputs[-1] if task.memory_size else inputs[0].new_zeros(len(inputs[0]), 0)
-        action = self.actor(task.observe(signals, memory))
+        whole = inputs[-1] if self.memory_size else inputs[0].new_zeros(len(inputs[0]), 0)
+        memory, state = whole[:, : task.memory_size], whole[:, task.memory_size :]
+        action, state = act(self.actor, task.observe(signals, memory), state)
         setpoint = task.act(action, signals, memory)
-        if not task.memory_size:
+        if not self.memory_size:
             return (setpoint,)
-        return setpoint, task.remember(memory, signals, action)
+        return setpoint, torch.cat((task.remember(memory, signals, action), state), 1)

@@ -45,7 +45,7 @@ def export_policy(
 
     Args:
         task: What the policy was trained on.
-        actor: Observation (n, size) to action (n, size), deterministic.
+        actor: See envs/actor.py; deterministic.
         path: File to write; one that exists is replaced only by a policy that passed.
         statistics: Of each signal, from `states.collect`.
         training: What was run to get the policy: run, seed, revision, steps. JSON values.
@@ -69,6 +69,7 @@ def export_policy(
         training=training,
         evaluation=evaluation,
         statistics=statistics,
+        memory_size=graph.memory_size,
     )
     states = [golden_states, random_states(golden_states, RANDOM_STATES)]
     inputs = _stack(graph, states)

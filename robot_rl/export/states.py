@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from robot_rl.envs.actor import Acting, Actor
 from robot_rl.spec.task import Task
-
-Actor = Callable[[torch.Tensor], torch.Tensor]
-"""Observation (n, size) to action (n, size): a torch module, or a function."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class States:
     signals: dict[str, np.ndarray]
     """Signal name to float32 (rows, size), SI units."""
     memory: np.ndarray
-    """float32 (rows, memory_size)."""
+    """float32 (rows, size): of the task, then the actor's state."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -38,6 +36,11 @@ class Observed(Protocol):
     @property
     def memory(self) -> torch.Tensor:
         """What the policy carries, (num_envs, memory_size)."""
+        ...
+
+    @property
+    def restarted(self) -> torch.Tensor:
+        """(num_envs,) bool: memory is zero, the policy starts anew."""
         ...
 
     @property
@@ -87,7 +90,7 @@ def collect(
 
     Args:
         env: Environment, reset here, on any device.
-        actor: Observation (n, size) to action (n, size), no exploration noise.
+        actor: See envs/actor.py; without exploration noise.
         steps: Control periods.
         rows: Inputs to keep, drawn evenly over time and at random over environments.
         seed: Of that draw; the environment keeps its own random numbers.
@@ -96,7 +99,7 @@ def collect(
         The rows kept, and {mean, std, low, high} of every signal and of the setpoint over all
         environments and periods.
     """
-    task, draw = env.task, torch.Generator().manual_seed(seed)
+    task, draw, acting = env.task, torch.Generator().manual_seed(seed), Acting(actor)
     sizes = {signal.name: signal.size for signal in task.signals}
     moments = {name: Moments(size) for name, size in sizes.items()}
     moments['setpoint'] = Moments(task.setpoint.size)
@@ -104,13 +107,14 @@ def collect(
     with torch.inference_mode():
         observation = env.reset()
         for step in range(steps):
-            inputs = {name: env.measured[name] for name in task.signal_names} | {'': env.memory}
+            inputs = {name: env.measured[name] for name in task.signal_names}
+            inputs[''] = torch.cat((env.memory, acting.state(env)), 1)
             count = rows * (step + 1) // steps - rows * step // steps
             chosen = torch.randint(env.num_envs, (count,), generator=draw).to(env.memory.device)
             kept.append({name: value[chosen].cpu().numpy() for name, value in inputs.items()})
             for name in sizes:
                 moments[name].add(inputs[name].cpu().numpy())
-            action = actor(observation['actor'])
+            action, _ = acting(env, observation)
             setpoint = task.act(action, env.measured, env.memory)
             moments['setpoint'].add(setpoint.cpu().numpy())
             observation = env.step(action).observation

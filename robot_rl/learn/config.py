@@ -25,6 +25,9 @@ class TrainConfig:
     """Rounds of PPO; 0 for the task's own number."""
     num_envs: int = 0
     """Environments; 0 for the task's own number."""
+    recurrent: int | None = None
+    """Gated recurrent units before the layers of actor and critic, 0 for none; by default the
+    task's own number."""
     checkpoints: int = 6
     """Checkpoints in a run, evenly spaced, and one at its end; those of the last third are
     validated, and the best of them is the run's policy."""

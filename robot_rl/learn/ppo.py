@@ -5,15 +5,20 @@ is bootstrapped from the value of the true last observation (rsl_rl uses the one
 learning rate falls linearly over a run whose length is known, and training episodes may be shorter
 than the task's, and pushes more frequent, so that more of the data is about recovering and less
 about staying.
+
+Recurrent networks learn from the sequences of a rollout, cut where an episode ended or the robot
+acted for itself; their states before are what the rollout had. They do not learn from mirror
+images: a state has none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from rsl_rl.algorithms import PPO
-from rsl_rl.models import MLPModel
+from rsl_rl.models import MLPModel, RNNModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 import torch
@@ -21,6 +26,7 @@ import torch
 from robot_rl.envs.functions import observation_size
 from robot_rl.envs.vector import Observation, VectorEnv
 from robot_rl.learn.mirroring import Mirroring
+from robot_rl.learn.recurrent import RecurrentActor
 from robot_rl.spec.task import Task
 
 
@@ -47,6 +53,8 @@ class PpoConfig:
     initial_std: float = 0.5
     hidden: tuple[int, ...] = (64, 64)
     """ReLU layers of actor and critic."""
+    recurrent: int = 0
+    """Gated recurrent units between the observation and these layers, in each; 0 for none."""
     reward_scale: float = 0.1
     episode_length_s: float = 0.0
     """[s] length of training episodes; 0 for the task's own."""
@@ -72,10 +80,14 @@ class Actor(torch.nn.Module):
         return self.mlp(self.normalizer(observation))
 
 
-def untrained_actor(task: Task, config: PpoConfig) -> Actor:
+def untrained_actor(task: Task, config: PpoConfig) -> Actor | RecurrentActor:
     """An actor of the shape that training has, for saved weights to go into."""
     observation = TensorDict({'actor': torch.zeros(1, observation_size(task))}, batch_size=[1])
-    return Actor(_network(observation, 'actor', task.action_size, config))
+    return _actor(_network(observation, 'actor', task.action_size, config))
+
+
+def _actor(model: MLPModel) -> Actor | RecurrentActor:
+    return RecurrentActor(model) if isinstance(model, RNNModel) else Actor(model)
 
 
 def _network(
@@ -85,7 +97,10 @@ def _network(
     config: PpoConfig,
     distribution: dict[str, Any] | None = None,
 ) -> MLPModel:
-    return MLPModel(
+    kind: Any = MLPModel
+    if config.recurrent:
+        kind = partial(RNNModel, rnn_type='gru', rnn_hidden_dim=config.recurrent)
+    return kind(
         observation,
         {group: [group]},
         group,
@@ -111,7 +126,7 @@ class Ppo:
         with torch.no_grad():
             last = cast('torch.nn.Linear', model.mlp[-1])
             last.weight.mul_(0.1)  # start near the neutral setpoint
-        self.actor = Actor(model)
+        self.actor = _actor(model)
         storage = RolloutStorage(
             'rl', env.num_envs, config.num_steps, self._observation, [size], str(env.device)
         )
@@ -131,8 +146,9 @@ class Ppo:
             schedule='fixed',
             device=str(env.device),
         )
-        if env.task.mirror:
+        if env.task.mirror and not config.recurrent:
             self._ppo.symmetry = cast('Any', Mirroring(env.task.mirror))
+        self._forget()
 
     def iterate(self) -> dict[str, float]:
         """Collect one rollout, update once. Returns what there is to log."""
@@ -152,16 +168,39 @@ class Ppo:
                 reward = transition.reward * self.config.reward_scale
                 ids = transition.final_ids
                 if len(ids):
-                    value = self._value(transition.final, len(ids))
+                    value = self._value(transition.final, ids)
                     reward[ids] += self.config.gamma * value * transition.truncated[ids]
                 ended = transition.terminated | transition.truncated
                 self._observation = self._wrap(transition.observation)
+                if self.config.recurrent:
+                    self._cut(reward, ended)
                 self._ppo.process_env_step(self._observation, reward, ended, {})
             self._ppo.compute_returns(self._observation)
         return total.item() / self.config.num_steps
 
-    def _value(self, observation: Observation, num: int) -> torch.Tensor:
-        return self._ppo.critic(TensorDict(dict(observation), batch_size=[num])).squeeze(1)
+    def _value(self, observation: Observation, ids: torch.Tensor) -> torch.Tensor:
+        """Values (len(ids),) of what `ids` see, one row each; the critic keeps its state."""
+        critic, seen = self._ppo.critic, TensorDict(dict(observation), batch_size=[len(ids)])
+        state = critic.get_hidden_state()
+        critic.reset(hidden_state=state[:, ids] if isinstance(state, torch.Tensor) else None)
+        value = critic(seen).squeeze(1)
+        critic.reset(hidden_state=state)
+        return value
+
+    def _cut(self, reward: torch.Tensor, ended: torch.Tensor) -> None:
+        """End the sequence of robots that acted for themselves: their policy starts anew."""
+        ids = (self.env.restarted & ~ended).nonzero().squeeze(1)
+        if len(ids):
+            ended[ids] = True
+            seen = {str(name): rows[ids] for name, rows in self._observation.items()}
+            reward[ids] += self.config.gamma * self._value(seen, ids)
+
+    def _forget(self) -> None:
+        """States are zeros. With None, rsl_rl would learn from those of the last rollout."""
+        for model in (self._ppo.actor, self._ppo.critic):
+            if isinstance(model, RNNModel):
+                zeros = torch.zeros(1, self.env.num_envs, model.latent_dim, device=self.env.device)
+                model.reset(hidden_state=zeros)
 
     def _wrap(self, observation: Observation) -> TensorDict:
         return TensorDict(dict(observation), batch_size=[self.env.num_envs])
@@ -198,6 +237,7 @@ class Ppo:
         """
         torch.manual_seed(_mix(self.seed, self.iteration))
         self._observation = self._start()
+        self._forget()
 
 
 def _mix(seed: int, iteration: int) -> int:

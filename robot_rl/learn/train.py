@@ -17,10 +17,10 @@ from robot_rl.curricula import curriculum
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.vector import VectorEnv
-from robot_rl.errors import RunFolderError, UnknownNameError
+from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
 from robot_rl.files import write_json
 from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, TrainConfig
-from robot_rl.learn.ppo import Actor, Ppo, PpoConfig, untrained_actor
+from robot_rl.learn.ppo import Ppo, PpoConfig, untrained_actor
 from robot_rl.learn.run_folder import RunFolder, load_state, ranges_of, read_config, save_state
 from robot_rl.learn.witness import change, witness
 from robot_rl.spec import registry
@@ -44,7 +44,7 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
             f'Training seeds must lie in [0, {VALIDATION_SEED}), got {config.seed}: larger ones '
             'are kept for validation and test.'
         )
-    ppo_config = ppo_config_of(task, config)
+    ppo_config_of(task, config)  # what cannot be is said before anything is looked for
     config = replace(
         config,
         engine=engine_for(task.robot, config.engine),
@@ -54,16 +54,17 @@ def train(config: TrainConfig, root: Path = Path('runs')) -> Path:
     name = config.name or f'{task.id}-{time.strftime("%Y%m%d-%H%M%S")}'
     if config.resume:
         config = _as_begun(config, root / name)
-    return _Training(task, config, ppo_config, root / name).run()
+    return _Training(task, config, ppo_config_of(task, config), root / name).run()
 
 
 def _as_begun(config: TrainConfig, run: Path) -> TrainConfig:
-    """`config` with the ranges that `run` was begun with.
+    """`config` with the ranges and the recurrent units that `run` was begun with.
 
     Raises RunFolderError if there is nothing to resume, or `config` asks for something else.
     """
     RunFolder(run, resume=True)
-    begun = read_config(run)['train']
+    told = read_config(run)
+    begun = told['train']
     for name in ('task', 'engine', 'seed'):
         if (asked := getattr(config, name)) != begun[name]:
             option = '' if name == 'task' else f'--{name} '
@@ -78,13 +79,20 @@ def _as_begun(config: TrainConfig, run: Path) -> TrainConfig:
             f'{run} was begun with other ranges than those in {asked}: resume it without '
             '--randomization, or choose another --name.'
         )
-    return replace(config, randomization=kept)
+    units = told['ppo'].get('recurrent', 0)
+    if config.recurrent not in (None, units):
+        raise RunFolderError(
+            f'{run} was begun with {units} recurrent units, not {config.recurrent}: resume it '
+            'without --recurrent, or choose another --name.'
+        )
+    return replace(config, randomization=kept, recurrent=units)
 
 
 def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
     """Hyperparameters: the task's own, overridden by what was asked for.
 
-    Raises UnknownNameError if the task names one that PPO does not have.
+    Raises UnknownNameError if the task names one that PPO does not have, and SpecError for a
+    number of recurrent units below 0.
     """
     known = {field.name for field in fields(PpoConfig)}
     unknown = set(task.training) - known
@@ -92,7 +100,14 @@ def ppo_config_of(task: Task, config: TrainConfig) -> PpoConfig:
         kind = f'hyperparameter of PPO in the training of {task.id}'
         raise UnknownNameError(kind, sorted(unknown)[0], known)
     asked = {n: v for n in ('iterations', 'num_envs') if (v := getattr(config, n))}
-    return replace(PpoConfig(), **{**task.training, **asked})
+    if config.recurrent is not None:
+        asked['recurrent'] = config.recurrent
+    ppo = replace(PpoConfig(), **{**task.training, **asked})
+    if ppo.recurrent < 0:
+        raise SpecError(
+            f'There cannot be {ppo.recurrent} recurrent units. Choose 0 for none, or 64, say.'
+        )
+    return ppo
 
 
 class _Training:
@@ -271,7 +286,7 @@ def summary(episodes: Episodes) -> dict[str, float]:
     }
 
 
-def load_actor(run: Path) -> tuple[Task, Actor, dict[str, Any]]:
+def load_actor(run: Path) -> tuple[Task, torch.nn.Module, dict[str, Any]]:
     """Task, best actor and configuration of a run folder. Raises RunFolderError."""
     config = read_config(run)
     task = registry.task(config['task'])
@@ -295,7 +310,7 @@ def _misfit(path: Path, task: Task, error: Exception) -> RunFolderError:
     )
 
 
-def _refuse_changed(path: Path, task: Task, actor: Actor, state: dict[str, Any]) -> None:
+def _refuse_changed(path: Path, task: Task, actor: torch.nn.Module, state: dict[str, Any]) -> None:
     """Raise RunFolderError where `task` computes something else than when `path` was written."""
     told = state.get('witness')  # runs of earlier versions have none
     if told and (what := change(task, deepcopy(actor).cpu(), told)):

@@ -7,16 +7,16 @@ policy made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from robot_rl.envs.actor import Actor, act, state_size
 from robot_rl.spec.policy_file import GOLDEN_TOLERANCE
 from robot_rl.spec.task import Task
 
 ROWS = 16
-Actor = Callable[[torch.Tensor], torch.Tensor]
 
 
 @torch.inference_mode()
@@ -58,7 +58,8 @@ def change(task: Task, actor: Actor, told: Mapping[str, Any]) -> str:
 def _computed(
     task: Task, actor: Actor, signals: Mapping[str, torch.Tensor], memory: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    action = actor(task.observe(signals, memory))
+    state = memory.new_zeros(len(memory), state_size(actor))
+    action, _ = act(actor, task.observe(signals, memory), state)
     return {
         'setpoint': task.act(action, signals, memory),
         'memory_out': task.remember(memory, signals, action),

@@ -97,8 +97,9 @@ def contract_of(
     training: Mapping[str, Any],
     evaluation: Mapping[str, Any],
     statistics: Mapping[str, Mapping[str, Any]],
+    memory_size: int | None = None,
 ) -> Contract:
-    """Contract of a policy trained on `task`."""
+    """Contract of a policy trained on `task`; its memory is the task's unless it is larger."""
     setpoint = task.setpoint
     slow = {t.name: t.rate_hz for t in task.robot.topics if t.slow(task.control_dt)}
     return Contract(
@@ -113,7 +114,7 @@ def contract_of(
         setpoint_low=setpoint.low,
         setpoint_high=setpoint.high,
         control_dt=task.control_dt,
-        memory_size=task.memory_size,
+        memory_size=task.memory_size if memory_size is None else memory_size,
         versions=dict(versions),
         training={
             **training,

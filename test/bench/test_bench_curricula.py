@@ -34,7 +34,7 @@ def test_the_table_pairs_seeds():
     rows['widening'] = [
         replace(row, corner_success=row.corner_success + 0.1) for row in rows['uniform']
     ]
-    text = curricula.text('hover-crazyflie', rows)
+    text = curricula.text('hover-crazyflie', rows, 'abc')
     lines = {line.split('|')[1].strip(): line for line in text.splitlines() if '|' in line}
     assert '60.0 (50.0 to 70.0)' in lines['uniform']
     # Every seed gained ten points: the difference is certain, though the seeds differ.
@@ -57,7 +57,7 @@ def test_a_policy_is_judged_on_the_corners(tmp_path, monkeypatch):
         ),
         tmp_path,
     )
-    judged = curricula._judge(run, read_evaluation(run), wide)
+    judged = curricula._judge(run, wide)
     assert judged.corner_crashed > 0.9, 'two iterations teach nothing'
     assert judged.worst_corners <= judged.corner_success < 0.1
     assert judged.steps == read_evaluation(run)['steps']

@@ -29,6 +29,8 @@ class Counter:
     def measured(self):
         return {s.name: self._value.repeat(1, s.size) for s in self.task.signals}
 
+    restarted = torch.zeros(1, dtype=torch.bool)
+
     @property
     def memory(self):
         return self._value.repeat(1, self.task.memory_size)

@@ -22,6 +22,7 @@ from robot_rl.deploy.policy import Policy
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
+from robot_rl.export.graph import PolicyGraph
 from robot_rl.learn.train import load_actor
 from robot_rl.mdp.arenas import Arenas
 from robot_rl.mdp.observations import heading
@@ -132,15 +133,18 @@ class RunFolder:
         _, self._actor, _ = load_actor(path)
         self.name, self.reach = f'policy:{path.name}', table
 
-    def begin(self, env: VectorEnv, arenas: Sequence[Arena], seed: int) -> None:
-        """Nothing to do: the environment keeps the memory."""
+    def begin(self, env: VectorEnv, arenas: Sequence[Arena], seed: int) -> None:  # noqa: ARG002
+        """Memory is zero."""
+        self._graph = PolicyGraph(env.task, self._actor).eval()
+        self._memory = torch.zeros(len(arenas), self._graph.memory_size)
 
     def command(self, env: VectorEnv, running: NDArray[np.intp], out: Array, took: Array) -> None:
         """Ask for all at once; each took its share."""
         began = time.perf_counter()
         with torch.inference_mode():
-            action = self._actor(env.task.observe(env.measured, env.memory))
-            out[:] = env.task.act(action, env.measured, env.memory).numpy()
+            measured = [env.measured[name] for name in env.task.signal_names]
+            setpoint, self._memory = self._graph(*measured, self._memory)
+            out[:] = setpoint.numpy()
         took[running] = (time.perf_counter() - began) / max(len(running), 1)
 
     def recoveries(self, row: int) -> int:  # noqa: ARG002
