@@ -115,6 +115,8 @@ def _eager(policy: Policy, file: policy_file.PolicyFile) -> tuple[Contender | No
     except ImportError as error:
         return None, f'{error.name} is not installed.'
     contract, task = policy.contract, registry.task(policy.contract.task)
+    if contract.memory_size > task.memory_size:
+        return None, f'the network is recurrent, or the task {task.id!r} has changed since.'
     if task.signals != contract.signals or task.memory_size != contract.memory_size:
         return None, f'the task {task.id!r} has changed since the export.'
     network = network_like(file.data, observation_size(task))

@@ -15,6 +15,7 @@ import torch
 
 from robot_rl.errors import MissingPackageError, PolicyFileError
 from robot_rl.export.graph import PolicyGraph
+from robot_rl.export.parity import check_in_a_row, check_parity
 from robot_rl.export.states import States, random_states
 from robot_rl.files import write_file
 from robot_rl.machine import package_versions
@@ -24,8 +25,6 @@ from robot_rl.spec.task import Task
 
 OPSET = 18
 IR_VERSION = 8  # of opset 18; onnxruntime 1.17 reads up to 9
-PARITY = 1e-5
-"""Largest difference between torch and onnxruntime, relative to the output's largest magnitude."""
 RANDOM_STATES = 1000
 GOLDEN_ROWS = 8
 _PACKAGES = ('robot_rl', 'torch', 'onnx', 'onnxruntime', 'numpy')
@@ -78,56 +77,9 @@ def export_policy(
     golden = _golden_rows(graph, inputs, expected, len(golden_states))
     data = _serialize(graph, contract, golden)
     check_parity(graph, data, inputs, expected)
+    check_in_a_row(graph, data, [rows[: len(golden_states)] for rows in inputs])
     write_file(Path(path), data)
     return contract
-
-
-def check_parity(
-    graph: PolicyGraph, data: bytes, inputs: list[np.ndarray], expected: list[np.ndarray]
-) -> dict[str, float]:
-    """Largest relative difference of each output from what torch computed.
-
-    Args:
-        graph: The module that was exported.
-        data: The policy file's bytes.
-        inputs: One (rows, size) an input.
-        expected: One (rows, size) an output, from torch.
-
-    Raises:
-        PolicyFileError: An output differs by more than `PARITY`.
-    """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingPackageError('onnxruntime') from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
-    rows: list[Any] = [
-        session.run(
-            graph.output_names,
-            {
-                name: value[row : row + 1]
-                for name, value in zip(graph.input_names, inputs, strict=True)
-            },
-        )
-        for row in range(len(inputs[0]))
-    ]
-    worst = {}
-    for index, (name, reference) in enumerate(zip(graph.output_names, expected, strict=True)):
-        got = np.concatenate([row[index] for row in rows])
-        scale = np.abs(reference).max(0)
-        error = np.abs(got - reference) / np.where(scale > 0.0, scale, 1.0)
-        worst[name] = float(error.max())
-        if not worst[name] <= PARITY:  # also for NaN
-            raise PolicyFileError(
-                f'The exported graph does not compute what torch does: {name!r} differs by '
-                f'{worst[name]:.2g} of its magnitude over {len(rows)} states, allowed is '
-                f'{PARITY:g}. No file was written. Look for branches in the task or the actor '
-                'that depend on values.'
-            )
-    return worst
 
 
 def _check_finite(graph: PolicyGraph) -> None:

@@ -83,6 +83,24 @@ def test_file_equals_torch_over_random_and_rollout_states(policy_file, task, act
     assert max(worst.values()) <= 1e-5
 
 
+def test_a_difference_that_grows_is_found(policy_file, task, actor, seen):
+    """One too small for a single period: an integral that grows a little faster."""
+    data = policy_file.read_bytes()
+    graph, drifting = (
+        PolicyGraph(task, actor),
+        PolicyGraph(
+            replace(task, remember=lambda *given: (1.0 + 2e-6) * task.remember(*given)), actor
+        ),
+    )
+    inputs = exporter._stack(graph, [seen[0]])
+    assert max(exporter.check_in_a_row(graph, data, inputs).values()) <= 1e-5
+    with torch.inference_mode():
+        expected = [out.numpy() for out in drifting(*map(torch.from_numpy, inputs))]
+    exporter.check_parity(drifting, data, inputs, expected)
+    with pytest.raises(PolicyFileError, match="'memory_out' differs"):
+        exporter.check_in_a_row(drifting, data, inputs)
+
+
 def test_policy_flies_as_torch_does(policy_file, task, actor):
     """A whole episode in closed loop: Policy on one side, torch functions on the other."""
     env = VectorEnv(task, AnalyticEngine, 1, seed=5, noise=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('numba')
 
 from robot_rl.bench.navigation import compare, drive, worlds
+from robot_rl.envs.functions import observation_size
 from robot_rl.errors import (
     ContractError,
     PolicyFileError,
@@ -107,6 +109,28 @@ def test_a_policy_takes_another_lidar_or_says_why_not(ahead):
     half = replace(lidar, beams=361, angle_min=-0.5 * math.pi, angle_increment=math.pi / 360)
     with pytest.raises(ContractError, match='no beam in 23 of the 72 directions'):
         drive.PolicyFile(ahead, replace(ROBOT, lidar=half), table)
+
+
+def test_a_run_folder_remembers_what_it_sent(monkeypatch):
+    """The environment is handed setpoints, not the policy's actions: it remembers others."""
+    its = navigate.Navigate(ROBOT)
+    size = observation_size(registry.task('navigate-jackal'))
+
+    class Carrying(torch.nn.GRUCell):
+        state_size = 2
+
+        def forward(self, observation, state):
+            return (super().forward(observation, state),) * 2
+
+    monkeypatch.setattr(drive, 'load_actor', lambda _: (None, Carrying(size, 2), {}))
+    table = drive.table_of(ROBOT, 0.5)
+    who = drive.RunFolder(Path('run'), table)
+    brief = replace(OPEN, time_limit_s=0.5)
+    trial = drive.drive(who, ROBOT, [brief], table, seed=0)[0]
+    memory = who._memory.numpy()[0]
+    assert np.abs(trial.command).max() > 0.0
+    np.testing.assert_allclose(its.memory(who._memory, 'sent')[0], trial.command[-1], rtol=1e-5)
+    assert len(memory) == its.memory.size + 2 and (memory[-2:] != 0.0).all()
 
 
 def test_worlds_to_judge_in_are_chosen(tmp_path):
