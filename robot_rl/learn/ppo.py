@@ -189,9 +189,11 @@ class Ppo:
 
     def _cut(self, reward: torch.Tensor, ended: torch.Tensor) -> None:
         """End the sequence of robots that acted for themselves: their policy starts anew."""
-        ids = (self.env.restarted & ~ended).nonzero().squeeze(1)
+        anew = self.env.restarted & ~ended
+        ids = anew.nonzero().squeeze(1)
         if len(ids):
             ended[ids] = True
+            self._ppo.critic.reset(anew)
             seen = {str(name): rows[ids] for name, rows in self._observation.items()}
             reward[ids] += self.config.gamma * self._value(seen, ids)
 

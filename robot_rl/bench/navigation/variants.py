@@ -21,6 +21,7 @@ from robot_rl.machine import machine_name
 from robot_rl.spec import registry
 
 UNITS = 64
+FEW = ('--test-episodes', '64')  # the worlds are the test
 VARIANTS = {
     'history': ('--recurrent', '0', '--curriculum', 'none'),
     'recurrent': ('--recurrent', str(UNITS), '--curriculum', 'none'),
@@ -84,10 +85,8 @@ def run(what: Contest, seeds: Sequence[int], folder: Path) -> tuple[dict[str, li
     """
     robot = registry.task(what.task).robot.name
     arenas = worlds.choose(robot, None, 0, what.worlds)
-    options = {
-        name: (*VARIANTS[name], *(('--iterations', str(what.iterations)) * bool(what.iterations)))
-        for name in what.variants
-    }
+    length = ('--iterations', str(what.iterations)) if what.iterations else ()
+    options = {name: (*VARIANTS[name], *FEW, *length) for name in what.variants}
     return contest.contest(
         what.task, options, seeds, folder, lambda run: judge(run, robot, arenas), COLUMNS
     )
