@@ -51,8 +51,7 @@ class Contest:
             raise SpecError(f'Nothing to compare. Name some of {", ".join(VARIANTS)}.')
         if registry.task(self.task).name != 'navigate':
             raise SpecError(
-                f'{self.task!r} is no task of navigation. Choose one whose name begins with '
-                'navigate-, see: robot_rl list'
+                f'{self.task!r} is no task of navigation. Choose one, such as navigate-jackal.'
             )
 
 
