@@ -173,7 +173,7 @@ class Ppo:
                 ended = transition.terminated | transition.truncated
                 self._observation = self._wrap(transition.observation)
                 if self.config.recurrent:
-                    self._cut(reward, ended)
+                    self._cut(transition.observation, reward, ended)
                 self._ppo.process_env_step(self._observation, reward, ended, {})
             self._ppo.compute_returns(self._observation)
         return total.item() / self.config.num_steps
@@ -187,14 +187,14 @@ class Ppo:
         critic.reset(hidden_state=state)
         return value
 
-    def _cut(self, reward: torch.Tensor, ended: torch.Tensor) -> None:
+    def _cut(self, observation: Observation, reward: torch.Tensor, ended: torch.Tensor) -> None:
         """End the sequence of robots that acted for themselves: their policy starts anew."""
         anew = self.env.restarted & ~ended
         ids = anew.nonzero().squeeze(1)
         if len(ids):
             ended[ids] = True
             self._ppo.critic.reset(anew)
-            seen = {str(name): rows[ids] for name, rows in self._observation.items()}
+            seen = {name: rows[ids] for name, rows in observation.items()}
             reward[ids] += self.config.gamma * self._value(seen, ids)
 
     def _forget(self) -> None:

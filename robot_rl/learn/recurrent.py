@@ -28,9 +28,10 @@ class RecurrentActor(torch.nn.Module):
 
         One period of torch.nn.GRU, written out: what a policy file holds are these operations.
         """
-        gru, units = self.gru, self.gru.hidden_size
-        seen = linear(self.normalizer(observation), gru.weight_ih_l0, gru.bias_ih_l0)
-        kept = linear(state, gru.weight_hh_l0, gru.bias_hh_l0)
+        units = self.gru.hidden_size
+        of = dict(self.gru.named_parameters())
+        seen = linear(self.normalizer(observation), of['weight_ih_l0'], of['bias_ih_l0'])
+        kept = linear(state, of['weight_hh_l0'], of['bias_hh_l0'])
         gates = torch.sigmoid(seen[:, : 2 * units] + kept[:, : 2 * units])
         reset, update = gates[:, :units], gates[:, units:]
         candidate = torch.tanh(seen[:, 2 * units :] + reset * kept[:, 2 * units :])
