@@ -32,6 +32,7 @@ DIRECTIONS = Directions(count=72, low=-0.75 * math.pi, high=0.75 * math.pi, rang
 BEAMS = 144  # that training traces, two to a bin
 MARGIN = 0.06  # [m] free on both sides of the robot
 NEAR = 0.12  # [m] an obstacle nearer than this is too near
+FASTEST = 1.4  # [m/s] that is asked for; BARN's score gives nothing for more than 1 m/s on average
 CRUISE = 0.6  # part of the greatest speed beyond which faster is not better
 LONGEST = 20.0  # [m] way for which an episode leaves time at the greatest speed
 ARRIVED = 0.25  # [m] to the goal
@@ -68,7 +69,8 @@ class Navigate:
         setpoint = robot.setpoint('velocity')
         self.speed, self.yaw_rate = setpoint.high[0], min(setpoint.high[1], TURNING)
         low = torch.tensor((-REVERSE * self.speed, -self.yaw_rate))
-        self._low, self._span = low, 0.5 * (torch.tensor((self.speed, self.yaw_rate)) - low)
+        high = torch.tensor((min(self.speed, FASTEST), self.yaw_rate))
+        self._low, self._span = low, 0.5 * (high - low)
         self.braking = Braking(robot.footprint, lidar.position, self.looks, _brakes(setpoint))
         self._most = CONTROL_DT * torch.tensor(setpoint.slew)
         self.memory = Memory(
@@ -143,7 +145,7 @@ class Navigate:
         )
 
     def act(self, action: torch.Tensor, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
-        """Speed from -REVERSE of the greatest to the greatest, and yaw rate.
+        """Speed from -REVERSE of the greatest to the greatest, or FASTEST, and yaw rate.
 
         They change no faster than the robot's controller lets them, and are less where it could
         not stop before what the lidar sees, see mdp/braking.py.
