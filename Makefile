@@ -35,12 +35,16 @@ check: $(STAMP)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -q test/test_architecture.py
 
-# The checks print one line each; pytest comes last, so that its count closes the run.
+TEST_ENV := OMP_NUM_THREADS=1 ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
+
+# The checks print one line each. What measures time or starts nodes has the machine to itself, the
+# rest runs in two processes.
 test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	OMP_NUM_THREADS=1 ROS_PYTHON_CHECK_FIELDS=1 ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST $(BIN)/python -m pytest
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ros and not timed'
+	$(TEST_ENV) $(BIN)/python -m pytest -m 'ros or timed'
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix --exit-zero .

@@ -57,6 +57,7 @@ DEV = [
     *GPU,  # kernels are compiled for a GPU ahead of time, which needs none
     'pytest>=8.4',
     'pytest-cov>=6.0',
+    'pytest-xdist>=3.6',  # two processes of tests
     'ruff==0.17.6',
     'pyright[nodejs]==1.1.414',
     'pre-commit>=4.0',

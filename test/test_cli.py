@@ -59,6 +59,7 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert f'usage: robot_rl {name}' in capsys.readouterr().out
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize('args', [['--help'], ['train', '--help']])
 def test_help_takes_under_300_ms(args: list[str]) -> None:
     def cpu_seconds() -> float:

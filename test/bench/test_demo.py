@@ -16,6 +16,8 @@ from robot_rl.bench.demo import demo
 from robot_rl.bench.report import Fact
 from robot_rl.errors import RobotRLError, RunFolderError
 
+pytestmark = pytest.mark.timed
+
 
 def _small(tmp_path: Path) -> DemoConfig:
     """Flights are scored from their fourth second on."""

@@ -11,6 +11,8 @@ from robot_rl.bench.latency import latency, text
 
 pytest.importorskip('onnxruntime')
 
+pytestmark = pytest.mark.timed
+
 
 def test_table_names_contenders_machine_and_target(policy_file: Path):
     found = latency(policy_file, rounds=2, paced=2)

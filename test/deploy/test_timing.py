@@ -11,6 +11,8 @@ import pytest
 from robot_rl.deploy.timing import Pacer, Ring, TickMeter
 from robot_rl.errors import SpecError
 
+pytestmark = pytest.mark.timed
+
 
 class Clock:
     """A clock that only sleeping and `work` move."""
