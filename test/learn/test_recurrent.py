@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_a_resumed_run_goes_on_bit_for_bit(tiny_run, tmp_path):
 
 def test_the_value_at_a_time_out_knows_the_episode_and_changes_nothing():
     learner = Ppo(_env(HOVER, 16), SMALL, seed=0)
-    critic = learner._ppo.critic
+    critic: Any = learner._ppo.critic
     with torch.inference_mode():
         learner._rollout()
         state, ids = critic.get_hidden_state().clone(), torch.tensor([3, 11])
@@ -117,9 +118,10 @@ def test_states_are_zero_where_policies_start_anew(monkeypatch):
     with torch.inference_mode():
         for parameter in learner._ppo.critic.mlp.parameters():
             parameter.zero_()
-        learner._ppo.critic.mlp[-1].bias.fill_(10.0)  # every state is worth 10
+        last: Any = learner._ppo.critic.mlp[-1]
+        last.bias.fill_(10.0)  # every state is worth 10
     learner._rollout()
-    storage = learner._ppo.storage
+    storage: Any = learner._ppo.storage
     ended = storage.dones.squeeze(2).bool()
     assert 0.2 < ended.float().mean() < 0.3, 'every fourth period'
     for states in (storage.saved_hidden_state_a[0], storage.saved_hidden_state_c[0]):
@@ -139,6 +141,7 @@ def test_what_the_update_learns_from_is_what_the_rollout_did():
         begin()
         learner._rollout()
         storage, model = learner._ppo.storage, learner._ppo.actor
+        batch: Any
         for batch in storage.recurrent_mini_batch_generator(2, 1):
             with torch.no_grad():
                 model(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 import json
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_a_topic_may_be_as_slow_as_in_training_and_no_slower(robot: Robot, task:
         topics = [t if t.requested else replace(t, rate_hz=rate) for t in robot.topics]
         return replace(robot, topics=tuple(topics))
 
-    none = {'versions': {}, 'training': {}, 'evaluation': {}, 'statistics': {}}
+    none: dict[str, Any] = {'versions': {}, 'training': {}, 'evaluation': {}, 'statistics': {}}
     trained = contract_of(replace(task, robot=made(80.0)), **none)
     assert trained.training == {SLOW: {'odom': 80.0}}
     for rate in (80.0, 100.0):
