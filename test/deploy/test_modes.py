@@ -37,12 +37,12 @@ def test_every_mode_and_event(mode, event):
     assert next_mode(mode, event).name == (mode.name if wanted == '.' else wanted)
 
 
-@pytest.mark.parametrize('event', set(Event) - {Event.RESET})
+@pytest.mark.parametrize('event', [event for event in Event if event is not Event.RESET])
 def test_fault_is_latched(event):
     assert next_mode(Mode.FAULT, event) is Mode.FAULT
 
 
-@pytest.mark.parametrize('mode', set(Mode) - {Mode.IDLE})
+@pytest.mark.parametrize('mode', [mode for mode in Mode if mode is not Mode.IDLE])
 def test_everything_that_is_configured_can_fault(mode):
     assert next_mode(mode, Event.FAILED) is Mode.FAULT
 
