@@ -48,7 +48,7 @@ SIGNALS = (
     'goal_pos_w',
 )
 TRAINING = {
-    'iterations': 2000,
+    'iterations': 2700,
     'learning_rate': 1e-3,
     'final_learning_rate': 1e-4,
     'num_envs': 256,
