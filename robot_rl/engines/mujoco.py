@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 import torch
 
 from robot_rl.engines import start
@@ -58,6 +59,7 @@ def build_model(
         text = text.replace('</robot>', DRAWN)
     try:
         spec = mujoco.MjSpec.from_string(text)
+        spec.option.timestep = physics_dt
         spec.compiler.fusestatic = not (robot.touching or robot.fixed_base)  # names are kept
         for joint in [joint for joint in spec.joints if joint.name in left_out]:
             spec.delete(joint)
@@ -69,7 +71,6 @@ def build_model(
             add_room(mujoco, spec, robot)
         for geom in [geom for name in robot.sliding for geom in spec.body(name).geoms]:
             geom.priority, geom.condim = 1, 1  # no friction, whatever it touches
-        spec.option.timestep = physics_dt
         # Of a free body RK4 is exact to fourth order; joints and contacts are stiff instead.
         kinds = mujoco.mjtIntegrator
         jointed = any(joint.name in robot.joint_names for joint in spec.joints)
@@ -162,7 +163,7 @@ class MujocoEngine:
         batch = self._batch = self._mj.batch.Batch(model, self.num_envs, self._threads)
         self._qpos, self._qvel = batch.bind('qpos'), batch.bind('qvel')
         self._force, self._effort = batch.bind('xfrc_applied'), batch.bind('qfrc_applied')
-        self._ncon = batch.bind('ncon')
+        self._ncon, self._xpos = batch.bind('ncon'), batch.bind('xpos')
         self._touched = batch.bind('sensordata') if robot.touching else None
         names = [model.sensor(i).name for i in range(model.nsensor)]
         self._feet = [names.index(name) for name in robot.touching]
@@ -221,7 +222,8 @@ class MujocoEngine:
         if self._servos:
             self._servos.reset(ids, qpos[:, self._q])
         if self._world:
-            self._world.gather(qpos[:, _POS], ids)
+            self._batch.forward(ids)
+            self._world.gather(self._places()[ids], ids)
         self._batch.forward(ids)
         if self._world:
             self._world.feel(ids)
@@ -247,7 +249,7 @@ class MujocoEngine:
         """See Engine.step."""
         self._drives.command(setpoint)
         if self._world:
-            self._world.begin(self._qpos[:, _POS])
+            self._world.begin(self._places())
         if self._servos:
             self._force[:, self._tool, 0:3] = self._fields.external_force_w
         for left in range(self._drives.substeps, 0, -1):
@@ -262,6 +264,12 @@ class MujocoEngine:
             self._batch.step()
             if self._world:
                 self._world.feel()
+
+    def _places(self) -> NDArray[np.float64]:
+        """(num_envs, 3) [m] of what may touch something: the base, or the tool of an arm."""
+        if self.robot.fixed_base:
+            return self._xpos[:, self._tool]
+        return self._qpos[:, _POS]
 
     def _base(self) -> torch.Tensor:
         """Attitude, linear and angular velocity in the body frame: (num_envs, 10) float64."""

@@ -30,11 +30,13 @@ DRAWN = '<mujoco><compiler discardvisual="false"/></mujoco></robot>'
 """In the place of </robot> in a URDF: keep what links are drawn as."""
 _FAR = 1e9
 _OURS = 2  # bit of contacts with surroundings
-_STIFF = [0.01, 1.0]  # [s], 1: half the time constant of MuJoCo's default
 
 
 def add_room(mujoco: Any, spec: Any, robot: Robot) -> None:
-    """Add shapes for surroundings to the MjSpec of a robot, and a sensor that counts contacts."""
+    """Add shapes for surroundings to the MjSpec of a robot, and a sensor that counts contacts.
+
+    They are as hard as the physics step allows: MuJoCo asks for a time constant of two of them.
+    """
     for body in [body for body in spec.bodies if body.name != 'world']:
         stands = body.name in robot.touching
         for geom in body.geoms:
@@ -49,7 +51,7 @@ def add_room(mujoco: Any, spec: Any, robot: Robot) -> None:
             type=mujoco.mjtGeom.mjGEOM_BOX,
             contype=_OURS,
             conaffinity=0,
-            solref=_STIFF,
+            solref=[2.0 * spec.option.timestep, 1.0],
             solmix=100.0,
             **PLACEHOLDER,
         )

@@ -50,6 +50,7 @@ class ServoDrive:
         self._rows = np.arange(num_envs)
         self._past = np.zeros((1, 3, num_envs, size))  # targets, the newest first
         self._bearing = np.zeros((num_envs, size))
+        self._seen = np.zeros((num_envs, size))  # where the encoders last saw the joints
         self._age = 0.0
         self._make_room()
 
@@ -64,6 +65,7 @@ class ServoDrive:
         """Hold `position` (len(env_ids), joints) until the first command."""
         self._past[:, :, env_ids] = 0.0
         self._past[:, 0, env_ids] = position
+        self._seen[env_ids] = position
 
     def randomize(self, parameters: Mapping[str, torch.Tensor], env_ids: torch.Tensor) -> None:
         """Set those of `parameters` that are the drives'."""
@@ -75,7 +77,9 @@ class ServoDrive:
 
     def command(self, setpoint: torch.Tensor) -> None:
         """Take `setpoint` (num_envs, size) [SI]; each drive hears of it after its delay."""
-        wanted = self._drive.targets(setpoint.double().numpy(), self._past[0, 0], self._control_dt)
+        wanted = self._drive.targets(
+            setpoint.double().numpy(), self._past[0, 0], self._seen, self._control_dt
+        )
         self._past[1:] = self._past[:-1].copy()
         self._past[0] = wanted
         self._age = 0.0
@@ -84,6 +88,7 @@ class ServoDrive:
         """Efforts (num_envs, joints) to be held over the next physics step; time moves on."""
         if self._drive.bearing and self._age == 0.0:
             self._bearing = self._drive.bearing(position)
+        self._seen[:] = position
         goal, speed, given = self._heard()
         self._age += self._dt
         stiffness, damping, limit, fastest = (self._parameters[name] for name in PER_JOINT)

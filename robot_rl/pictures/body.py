@@ -103,12 +103,14 @@ def poses_of(matrix: np.ndarray) -> np.ndarray:
 
 
 @cache
-def load_body(path: Path) -> Body:
-    """Read a URDF. Where no link has a visual, collision shapes are drawn instead.
+def load_body(path: Path, added: str = '') -> Body:
+    """Read a URDF and what is `added`, see Robot.held_urdf.
+
+    Where no link has a visual, collision shapes are drawn instead.
 
     Raises SpecError, naming file and fault, for a file that is not a tree of links and joints.
     """
-    robot = read_urdf(path)
+    robot = read_urdf(path, added)
     try:
         root, joints = tree(robot)
         colours = {m.get('name', ''): c for m in robot.findall('material') if (c := _rgba(m))}

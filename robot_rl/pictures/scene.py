@@ -79,7 +79,7 @@ class Scene:
 def stage(episode: Episode) -> Scene:
     """Build the scene of an episode. Raises SpecError for a URDF that cannot be drawn."""
     task, signals = episode.task, episode.signals
-    body = load_body(asset('urdf', task.robot.urdf))
+    body = load_body(asset('urdf', task.robot.urdf), task.robot.held_urdf)
     base = base_poses(episode)
     links = body.link_poses(task.robot.base_frame, base, joint_positions(episode))
     shown = list(dict.fromkeys(part.link for part in body.parts))

@@ -42,6 +42,7 @@ TWIST = (0.4,) * 3 + (0.8,) * 3  # [m/s, rad/s] scales of MoveIt Servo's default
 # Shoulder and elbow can turn against each other with little more than the inertia of their motors:
 # 50 N m s/rad over 0.1 kg m^2 decay within 2 ms, and a step of twice that would not be stable.
 PHYSICS_DT = 0.0025  # [s]
+CONTACT_DT = 0.002  # [s] at the level that pushes against things: how hard they may be
 
 
 def _weight(chain: Chain) -> JointDrive:
@@ -87,7 +88,7 @@ def _cartesian(drive: JointDrive, chain: Chain) -> Setpoint:
         safe=(Stage('hold', (0.0,) * 6, math.inf),),
         topic='servo_node/delta_twist_cmds',
         message='geometry_msgs/msg/TwistStamped',
-        physics_dt=PHYSICS_DT,
+        physics_dt=CONTACT_DT,
         drive=JointDrive(targets, bearing=drive.bearing),
     )
 

@@ -10,9 +10,10 @@ import numpy as np
 
 Array = Any
 """A float64 NumPy array."""
-Targets = Callable[[Array, Array, float], tuple[Array, Array, Array]]
-"""(setpoint (n, size), position targets held (n, joints), control_dt [s]) -> next targets of
-position (n, joints) and of velocity (n, joints), in the order of the robot's joints."""
+Targets = Callable[[Array, Array, Array, float], tuple[Array, Array, Array]]
+"""(setpoint (n, size), position targets held (n, joints), positions (n, joints), control_dt [s])
+-> next targets of position, of velocity and of effort, (n, joints) each in the order of the
+robot's joints."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def positions(size: int) -> Targets:
     Joints after those hold the targets they have.
     """
 
-    def targets(setpoint: Array, held: Array, _control_dt: float) -> tuple[Array, Array, Array]:
+    def targets(
+        setpoint: Array, held: Array, _positions: Array, _control_dt: float
+    ) -> tuple[Array, Array, Array]:
         held = held.copy()
         held[:, :size] = setpoint
         return held, 0.0 * held, 0.0 * held
@@ -72,7 +75,9 @@ def ackermann(wheelbase: float, track: float, radius: float) -> Targets:
         radius: [m] of a wheel.
     """
 
-    def targets(setpoint: Array, held: Array, _control_dt: float) -> tuple[Array, Array, Array]:
+    def targets(
+        setpoint: Array, held: Array, _positions: Array, _control_dt: float
+    ) -> tuple[Array, Array, Array]:
         speed, bend = setpoint[:, 0] / radius, np.tan(setpoint[:, 1])
         position, velocity = 0.0 * held, 0.0 * held
         for side, front, rear in ((1.0, 0, 4), (-1.0, 2, 5)):
@@ -98,7 +103,9 @@ def differential(track: float, radius: float, fastest: float, wheels: int = 1) -
         wheels: On each side.
     """
 
-    def targets(setpoint: Array, held: Array, _control_dt: float) -> tuple[Array, Array, Array]:
+    def targets(
+        setpoint: Array, held: Array, _positions: Array, _control_dt: float
+    ) -> tuple[Array, Array, Array]:
         speed, turn = setpoint[:, 0:1], 0.5 * track * setpoint[:, 1:2]
         velocity = 0.0 * held
         velocity[:, :wheels] = (speed - turn) / radius

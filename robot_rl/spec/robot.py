@@ -13,6 +13,7 @@ import math
 from robot_rl.errors import SpecError, UnknownNameError
 from robot_rl.spec.drive import JointDrive
 from robot_rl.spec.footprint import Footprint, check_footprint
+from robot_rl.spec.held import Held
 from robot_rl.spec.lidar import Lidar
 from robot_rl.spec.signal import Signal, signal
 from robot_rl.spec.stage import Stage, Stuck
@@ -195,6 +196,8 @@ class Robot:
     base_frame: str = 'base_link'
     tool_frame: str = ''
     """Link that carries a payload and takes external forces; the base where empty."""
+    held: Held | None = None
+    """What the tool holds: engines and pictures add it to the URDF."""
     world_frame: str = 'odom'
 
     def __post_init__(self) -> None:
@@ -235,6 +238,11 @@ class Robot:
                 raise SpecError(
                     f'Robot {self.name!r}: {name!r} needs {wanted} numbers, got {len(row)}.'
                 )
+
+    @property
+    def held_urdf(self) -> str:
+        """What is to be added to its URDF for what it holds."""
+        return self.held.urdf(self.tool_frame or self.base_frame) if self.held else ''
 
     def setpoint(self, level: str) -> Setpoint:
         """Setpoint level by name. Raises UnknownNameError."""

@@ -54,7 +54,7 @@ class Inertial(NamedTuple):
 
 
 def load_urdf(robot: Robot) -> str:
-    """Text of the robot's URDF.
+    """Text of the robot's URDF, with what its tool holds.
 
     Raises SpecError, naming file and fault, where it is missing, not XML, no URDF, lacks base_link
     or a joint that the robot declares, or gives a link a mass or inertia that is not positive.
@@ -64,13 +64,21 @@ def load_urdf(robot: Robot) -> str:
     _check_names(path, root, robot)
     for link in root.findall('link'):
         _check_inertial(path, link)
-    return path.read_text(encoding='utf-8', errors='replace')
+    return _text(path, robot.held_urdf)
 
 
-def read_urdf(path: Path) -> Element:
-    """Root of a file; raises SpecError where it cannot be read or is no URDF."""
+def _text(path: Path, added: str) -> str:
+    text = path.read_text(encoding='utf-8', errors='replace')
+    return text.replace('</robot>', f'{added}</robot>') if added else text
+
+
+def read_urdf(path: Path, added: str = '') -> Element:
+    """Root of a file, to which `added` is added; SpecError where it cannot be read or is no URDF.
+
+    See Robot.held_urdf.
+    """
     try:
-        root = ElementTree.fromstring(path.read_text(encoding='utf-8', errors='replace'))
+        root = ElementTree.fromstring(_text(path, added))
     except OSError as error:
         raise SpecError(
             f'Cannot read the URDF {path}: {error.strerror}. Correct its name.'

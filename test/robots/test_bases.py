@@ -67,7 +67,9 @@ def test_the_wheels_are_where_the_drive_takes_them_to_be(robot, urdf):
     wheels = [children[name] for name in robot.joint_names]
     v, w = 0.1, 0.5
     drive = robot.setpoint('velocity').drive
-    _, velocity, effort = drive.targets(np.array([[v, w]]), np.zeros((1, size)), 0.05)
+    _, velocity, effort = drive.targets(
+        np.array([[v, w]]), np.zeros((1, size)), np.zeros((1, size)), 0.05
+    )
     assert not effort.any()
     slips = 1.5 if robot.skids else 1.0  # Clearpath's multiplier
     for wheel, speed in zip(wheels, velocity[0], strict=True):
@@ -78,7 +80,7 @@ def test_the_wheels_are_where_the_drive_takes_them_to_be(robot, urdf):
 def test_no_wheel_is_asked_for_more_than_it_can(robot):
     setpoint, size = robot.setpoint('velocity'), len(robot.joint_names)
     most = np.array([setpoint.high])
-    _, velocity, _ = setpoint.drive.targets(most, np.zeros((1, size)), 0.05)
+    _, velocity, _ = setpoint.drive.targets(most, np.zeros((1, size)), np.zeros((1, size)), 0.05)
     limit = np.array(robot.parameters['joint_velocity_limit'].nominal)
     assert (np.abs(velocity[0]) <= limit).all()
     radius_m = robot.parameters['wheel_speed_limit'].nominal[0] / limit[0]

@@ -14,6 +14,7 @@ from robot_rl.assets import asset
 from robot_rl.errors import SpecError
 from robot_rl.robots import panda
 from robot_rl.spec import registry
+from robot_rl.spec.cartesian import LEASH
 from robot_rl.spec.chain import read_chain
 from robot_rl.spec.urdf import load_urdf
 
@@ -236,7 +237,7 @@ def test_twists_stay_in_the_box_within_limits_and_off_singularities(robot, chain
     held = np.tile((*panda.READY, 0.02, 0.02), (200, 1))
     twist = draw.uniform(-1.0, 1.0, (200, 6)) * panda.TWIST
     for _ in range(400):
-        before, (held, speed, effort) = held, targets(twist, held, 0.02)
+        before, (held, speed, effort) = held, targets(twist, held, held, 0.02)
         step = np.abs(held - before)[:, :7] / 0.02
         assert (step <= np.array(panda.FASTEST) + 1e-9).all()
         assert not speed.any() and not effort.any()
@@ -245,6 +246,20 @@ def test_twists_stay_in_the_box_within_limits_and_off_singularities(robot, chain
     assert (held[:, :7] <= np.array(panda.HIGH) - panda.MARGIN + 1e-9).all()
     place = chain.frames(held[:, :7])[0][-1]
     assert (place > panda.BOX_LOW).all() and (place < panda.BOX_HIGH).all()
+
+
+def test_an_arm_that_is_held_is_pushed_no_harder_with_time(robot, chain):
+    targets = robot.setpoint('cartesian').drive.targets
+    stuck = np.tile((*panda.READY, 0.02, 0.02), (1, 1))
+    held, down = stuck, np.array([[0.0, 0.0, -0.2, 0.0, 0.0, 0.0]])
+    for _ in range(100):
+        held, *_ = targets(down, held, stuck, 0.1)
+    lead = chain.frames(held[:, :7])[0][-1] - chain.frames(stuck[:, :7])[0][-1]
+    assert np.linalg.norm(lead) == pytest.approx(LEASH, rel=0.05)
+    assert lead[0, 2] < -0.9 * LEASH
+    held, *_ = targets(-down, held, stuck, 0.1)
+    lead = chain.frames(held[:, :7])[0][-1] - chain.frames(stuck[:, :7])[0][-1]
+    assert lead[0, 2] > -0.5 * LEASH, 'and it turns round at once'
 
 
 def test_the_safe_action_of_positions_holds(robot):

@@ -65,7 +65,9 @@ def test_mass_and_inertia_of_a_simulated_car_are_the_whole_cars(car):
 
 def targets(robot, speed, angle):
     drive = robot.setpoint('drive').drive
-    position, velocity, effort = drive.targets(np.array([[speed, angle]]), np.zeros((1, 6)), 0.02)
+    position, velocity, effort = drive.targets(
+        np.array([[speed, angle]]), np.zeros((1, 6)), np.zeros((1, 6)), 0.02
+    )
     assert not effort.any()
     return position[0], velocity[0]
 
