@@ -34,6 +34,7 @@ OURS: dict[str, set[str]] = {
     'learn': {'spec', 'envs', 'curricula'},
     'export': {'spec', 'mdp', 'tasks', 'envs', 'learn'},
     'deploy': {'spec'},
+    'data': {'deploy', 'spec'},
     'nodes': {'deploy', 'spec', 'robots'},
     'pictures': {'spec'},
     'bench': {
@@ -59,6 +60,7 @@ OURS: dict[str, set[str]] = {
         'bench',
         'pictures',
         'identify',
+        'data',
     },
     'cli': {'commands'},
 }
@@ -76,6 +78,7 @@ OTHERS: dict[str, set[str]] = {
     'learn': {'numpy', 'torch', 'rsl_rl', 'tensordict', 'tqdm'},
     'export': {'numpy', 'torch', 'onnx', 'onnxscript', 'onnxruntime'},
     'deploy': {'numpy', 'onnxruntime'},
+    'data': {'numpy'},
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
     'bench': {'numpy', 'torch', 'onnx', 'onnxruntime', 'matplotlib', 'l2f', 'irsim'},

@@ -48,7 +48,10 @@ class Channel:
     topic: str
     ros_type: str
     schema: str
-    """Complete definition in the 'ros2msg' form."""
+    """Complete definition in the 'ros2msg' form, or that of `schema_encoding`."""
+    encoding: str = MESSAGE_ENCODING
+    """How its messages are serialized."""
+    schema_encoding: str = SCHEMA_ENCODING
 
 
 class _File:
@@ -79,7 +82,7 @@ class _File:
 class Recording:
     """An MCAP file being written. Errors of the disk are raised as RunFolderError and end it."""
 
-    def __init__(self, path: Path, *, min_free: int = MIN_FREE) -> None:
+    def __init__(self, path: Path, *, min_free: int = MIN_FREE, profile: str = PROFILE) -> None:
         """Create `path`, which must not exist.
 
         Raises:
@@ -105,32 +108,31 @@ class Recording:
         """Messages handed over so far."""
         self.open = True
         """False once it was closed or ended by an error."""
-        self._guarded(self._writer.start, PROFILE, 'robot_rl')
+        self._guarded(self._writer.start, profile, 'robot_rl')
 
     def add(self, channel: Channel) -> int:
         """Announce a topic; returns the id that `write` wants."""
         schema_id: int = self._writer.register_schema(
-            channel.ros_type, SCHEMA_ENCODING, channel.schema.encode()
+            channel.ros_type, channel.schema_encoding, channel.schema.encode()
         )
-        return int(
-            self._writer.register_channel(
-                channel.topic, MESSAGE_ENCODING, schema_id, {'offered_qos_profiles': ''}
-            )
-        )
+        more = {'offered_qos_profiles': ''} if channel.encoding == MESSAGE_ENCODING else {}
+        return int(self._writer.register_channel(channel.topic, channel.encoding, schema_id, more))
 
     def write(self, channel: int, data: bytes, log_time: int, publish_time: int) -> None:
         """Add a serialized message; times in nanoseconds. Raises RunFolderError."""
         self.messages += 1
         self._guarded(self._writer.add_message, channel, log_time, data, publish_time)
 
-    def flush(self, now: float) -> bool:
+    def flush(self, now: float, *, always: bool = False) -> bool:
         """Write out what is held if FLUSH_S has passed since the last time; `now` in seconds.
+
+        With `always`, write it out whenever that was.
 
         Raises:
             RunFolderError: the disk is full or about to be. What was flushed before stays
             readable.
         """
-        if now - self._flushed < FLUSH_S:
+        if not always and now - self._flushed < FLUSH_S:
             return False
         self._flushed = now
         free = shutil.disk_usage(self.path.parent).free
@@ -192,7 +194,7 @@ def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
         if begin != _MAGIC:
             raise RunFolderError(
                 f'{path} is not an MCAP file: it begins with {begin!r}, expected {_MAGIC!r}. Give '
-                'one that robot_rl run --record wrote.'
+                'one that robot_rl wrote.'
             )
         stream.seek(0)
         iterator = iter(reader.StreamReader(stream).records)
