@@ -35,6 +35,7 @@ TRAIN = [
 # 100 MB, 300 MB installed. There are no wheels for Python 3.12 and later: `pip install pybullet`
 # compiles it there.
 JUDGE = ['pybullet==3.2.7; python_version < "3.12"']
+MCAP = 'mcap>=1.6'  # the first with Writer.flush that was tried
 # ROS 2 Kilted as wheels, for machines without ROS 2. They hold together only within one
 # distribution.
 ROS = [
@@ -48,8 +49,10 @@ ROS = [
     'ros-diagnostic-msgs==5.5.*',
     'ros-std-srvs==5.5.*',
     'pyyaml>=6.0',
-    'mcap>=1.6',  # the first with Writer.flush that was tried
+    MCAP,
 ]
+# Episodes, and their conversion to and from the datasets of others: 150 MB, of which pyarrow 140.
+DATA = [*CLI, MCAP, 'pyarrow>=18.0', 'minari>=0.5.3; python_version >= "3.11"']
 VIDEO = ['av>=14.0', 'pillow>=10.1']  # FFmpeg with x264 inside; 36 MB
 GPU = ['warp-lang>=1.10']
 DEV = [
@@ -108,6 +111,7 @@ setup(
         'train': TRAIN,
         'judge': JUDGE,
         'ros': ROS,
+        'data': DATA,
         'video': VIDEO,
         'gpu': GPU,
         'dev': DEV,

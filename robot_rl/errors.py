@@ -30,6 +30,8 @@ NEEDED: dict[str, tuple[str, str, str]] = {
     'tqdm': ('Training', 'train', ''),
     'gymnasium': ('The Gymnasium interface', 'train', ''),
     'matplotlib': ('Plotting', 'train', ''),
+    'minari': ('A dataset of Minari', 'data', 'It needs Python 3.11.'),
+    'pyarrow': ('A dataset of LeRobot or Minari', 'data', ''),
 }
 """Optional package to what needs it, the extra of robot_rl that brings it, what else to do."""
 

@@ -97,6 +97,9 @@ ALSO: dict[str, set[str]] = {
 # ... and only inside a function, so that importing the file stays light.
 ALSO_LATE: dict[str, set[str]] = {
     'deploy.record': {'mcap'},
+    'data.lerobot': {'pyarrow'},
+    'data.minaris': {'gymnasium', 'minari', 'pyarrow'},
+    'data.plot': {'matplotlib'},
     'nodes.sim_node': {'envs', 'engines'},
     'nodes.simulated_robot': {'envs', 'engines', 'sensors', 'mdp', 'torch'},
     'bench.demo': {'nodes'},
@@ -213,7 +216,7 @@ def test_what_the_tables_allow_passes(tmp_path: Path, file: str, text: str) -> N
 
 HEAVY = {
     'torch', 'rclpy', 'onnxruntime', 'numba', 'mujoco', 'matplotlib', 'rsl_rl', 'gymnasium',
-    'tensordict', 'warp', 'onnx', 'scipy', 'av', 'PIL', 'pybullet',
+    'tensordict', 'warp', 'onnx', 'scipy', 'av', 'PIL', 'pybullet', 'pyarrow', 'minari',
 }  # fmt: skip
 
 

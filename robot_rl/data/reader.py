@@ -180,7 +180,7 @@ class _Told:
             person=np.array([content['person'] for content in told], np.bool_),
             operators=tuple(str(content['operator']) for content in told),
             extra=tuple(content['extra'] for content in told),
-            stamps=np.array([time for time, _ in [*steps, after]], np.float64) * 1e-9,
+            stamps=np.array([time for time, _ in [*steps, after]], np.float64) / 1e9,
             labels=tuple(
                 Label(step - first, what)
                 for step, what in sorted(self.labels.items())

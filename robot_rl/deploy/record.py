@@ -175,11 +175,17 @@ class Recording:
 def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
     """Messages of a recording, of `topics` or all; ends quietly where a file breaks off.
 
+    It also ends where the checksum of a chunk says that something was changed.
+
     Raises:
         RunFolderError: the file is missing or is no MCAP file at all.
     """
     records, reader = _mcap('records'), _mcap('stream_reader')
-    exceptions = _mcap('exceptions')
+    broken = (
+        *(StopIteration, EOFError, struct.error, ValueError, KeyError, MemoryError, OverflowError),
+        _mcap('exceptions').McapError,
+        getattr(reader.zstandard, 'ZstdError', EOFError),
+    )
     schemas: dict[int, tuple[str, str]] = {0: ('', '')}
     channels: dict[int, tuple[str, str, str]] = {}
     try:
@@ -197,12 +203,14 @@ def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
                 'one that robot_rl wrote.'
             )
         stream.seek(0)
-        iterator = iter(reader.StreamReader(stream).records)
+        iterator = iter(reader.StreamReader(stream, validate_crcs=True).records)
         while True:
             try:
                 record = next(iterator)
-            except (StopIteration, EOFError, exceptions.McapError, struct.error):
-                return  # finished, or broken off in the middle of a record
+            except broken:
+                return  # broken off in the middle of a record
+            if isinstance(record, records.DataEnd):
+                return  # only an index follows
             if isinstance(record, records.Schema):
                 schemas[record.id] = (record.name, record.data.decode())
             elif isinstance(record, records.Channel):
