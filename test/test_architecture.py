@@ -98,7 +98,7 @@ ALSO: dict[str, set[str]] = {
 ALSO_LATE: dict[str, set[str]] = {
     'deploy.record': {'mcap'},
     'data.lerobot': {'pyarrow'},
-    'data.minaris': {'gymnasium', 'minari', 'pyarrow'},
+    'data.minaris': {'gymnasium', 'minari'},
     'data.plot': {'matplotlib'},
     'nodes.sim_node': {'envs', 'engines'},
     'nodes.simulated_robot': {'envs', 'engines', 'sensors', 'mdp', 'torch'},

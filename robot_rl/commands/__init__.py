@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from robot_rl.commands import bench, everyday
+from robot_rl.commands import bench, data, everyday
 
 COMMANDS: dict[str, Any] = {
     'list': everyday.List,
@@ -16,6 +16,11 @@ COMMANDS: dict[str, Any] = {
     'run': everyday.Run,
     'identify': everyday.Identify,
     'demo': everyday.Demo,
+    'data list': data.DataList,
+    'data show': data.DataShow,
+    'data filter': data.DataFilter,
+    'data convert': data.DataConvert,
+    'data export-lerobot': data.DataExportLerobot,
     'bench sim': bench.BenchSim,
     'bench lidar': bench.BenchLidar,
     'bench train': bench.BenchTrain,

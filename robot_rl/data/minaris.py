@@ -8,6 +8,7 @@ header into the metadata of the dataset, so that what comes back is what went in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+import importlib.util
 import json
 from pathlib import Path
 import re
@@ -53,7 +54,7 @@ def to_minari(sources: Sequence[Path], dataset: str) -> int:
         )
     if dataset in minari.list_local_datasets():
         raise RunFolderError(
-            f'The dataset {dataset} exists. Nothing is overwritten: choose another name or version.'
+            f'The dataset {dataset} exists. Nothing is overwritten: choose another version.'
         )
     with warnings.catch_warnings():  # about authors, links and scores that nobody gave
         warnings.simplefilter('ignore')
@@ -183,10 +184,8 @@ def _box(size: int) -> Any:
 
 
 def _minari() -> Any:
-    try:
-        import pyarrow as _  # what it stores by, and imports when it does
-    except ImportError:
-        raise MissingPackageError('pyarrow') from None
+    if importlib.util.find_spec('pyarrow') is None:  # by which it stores, imported when it does
+        raise MissingPackageError('pyarrow')
     try:
         import minari
         import minari.data_collector

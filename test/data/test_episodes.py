@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from robot_rl.data.episodes import EpisodeWriter, Episodes, check, digest_of, header_of, read
+from robot_rl.data.episodes import Episodes, EpisodeWriter, check, digest_of, header_of, read
 from robot_rl.errors import RecordingError, RunFolderError
 from robot_rl.spec import registry
 
