@@ -101,7 +101,8 @@ class Actor(nn.Module):
         """
         size = self.mean.shape
         if mean.shape != size or std.shape != size:
-            raise ValueError(f'Expected {tuple(size)}, got {tuple(mean.shape)}, {tuple(std.shape)}')
+            shapes = tuple(mean.shape), tuple(std.shape)
+            raise ValueError(f'Expected {tuple(size)} for both, got {shapes}')
         if not bool(torch.isfinite(mean).all() and torch.isfinite(std).all()):
             raise ValueError('Mean and standard deviation must be finite')
         self.mean.copy_(mean)
@@ -133,6 +134,30 @@ class Actor(nn.Module):
         slope = 2.0 * (math.log(2.0) - u - functional.softplus(-2.0 * u))
         density = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi) - slope
         return torch.tanh(u), density.sum(-1)
+
+
+class WithGripper(nn.Module):
+    """What an actor does, and what its gripper does as the last number of the action."""
+
+    def __init__(self, actor: Actor, critic: Ensemble) -> None:
+        """Share the layers of both."""
+        super().__init__()
+        self.arm, self.gripper = actor, critic
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        """Action (n, a + 1) in [-1, 1] for `observation` (n, o)."""
+        choice = self.gripper(self.arm.scaled(observation))[0].argmax(-1, keepdim=True)
+        return torch.cat((self.arm(observation), position(choice, self.gripper.sizes[-1])), 1)
+
+
+def position(choice: torch.Tensor, choices: int) -> torch.Tensor:
+    """The gripper's number in [-1, 1] of each choice."""
+    return 2.0 * choice.to(torch.float32) / (choices - 1) - 1.0
+
+
+def choice(position: torch.Tensor, choices: int) -> torch.Tensor:
+    """The choice (int64) that is nearest to each number in [-1, 1]."""
+    return torch.round(0.5 * (position.clamp(-1.0, 1.0) + 1.0) * (choices - 1)).long()
 
 
 class Histogram(nn.Module):

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+SCALARS = 5
+"""Numbers of a transition beside observations and action."""
+
 
 class Batch(NamedTuple):
     """Transitions, n of them."""
@@ -32,6 +35,8 @@ class Batch(NamedTuple):
     """(n,) bool: a person acted, or the step is of a demonstration."""
     gripper: torch.Tensor
     """(n,) int64, index of the gripper's action; 0 where there is none."""
+    episode: torch.Tensor
+    """(n,) int64, below 2^24; which transitions belong together."""
 
 
 class Replay:
@@ -43,7 +48,7 @@ class Replay:
             raise ValueError('Sizes and capacity must be positive')
         self.observation_size, self.action_size = observation_size, action_size
         self.capacity, self.added = capacity, 0
-        self._rows = torch.zeros(capacity, 2 * observation_size + action_size + 4)
+        self._rows = torch.zeros(capacity, 2 * observation_size + action_size + SCALARS)
 
     def __len__(self) -> int:
         """How many transitions there are."""
@@ -58,32 +63,34 @@ class Replay:
         discount: torch.Tensor | float,
         person: torch.Tensor | bool = False,
         gripper: torch.Tensor | int = 0,
+        episode: torch.Tensor | int = 0,
     ) -> None:
         """Add one transition, or n with a leading dimension; the oldest give way.
 
         Raises:
-            ValueError: Shapes do not fit, or a number is not finite: nothing is added then.
+            ValueError: Shapes do not fit, a number is not finite, or an action lies outside of
+                [-1, 1]: nothing is added then.
         """
-        num = 1 if observation.dim() == 1 else len(observation)
-        row = torch.empty(num, self._rows.shape[1])
-        o, a = self.observation_size, self.action_size
-        scalars = (reward, discount, person, gripper)
-        try:
-            row[:, :o] = observation
-            row[:, o : o + a] = action
-            row[:, o + a : -4] = next_observation
-            for column, value in zip(range(-4, 0), scalars, strict=True):
-                row[:, column] = torch.as_tensor(value, dtype=torch.float32)
-        except RuntimeError as error:
-            raise ValueError(f'A transition of another shape: {error}') from error
-        if {observation.shape[-1], next_observation.shape[-1]} != {o} or action.shape[-1] != a:
-            raise ValueError(
-                f'Expected observations of {o} and actions of {a}, got '
-                f'{observation.shape[-1]}, {next_observation.shape[-1]} and {action.shape[-1]}'
-            )
+        lead, (o, a) = observation.shape[:-1], (self.observation_size, self.action_size)
+        shapes = observation.shape, action.shape, next_observation.shape
+        if shapes != ((*lead, o), (*lead, a), (*lead, o)) or len(lead) > 1:
+            expected = f'({o}), ({a}), ({o}), or n of each'
+            raise ValueError(f'Expected shapes {expected}; got {[tuple(s) for s in shapes]}')
+        row = torch.empty(*lead, self._rows.shape[1])
+        row[..., :o], row[..., o : o + a] = observation, action
+        row[..., o + a : -SCALARS] = next_observation
+        scalars = (reward, discount, person, gripper, episode)
+        for column, value in zip(range(-SCALARS, 0), scalars, strict=True):
+            row[..., column] = torch.as_tensor(value, dtype=torch.float32)
         if not torch.isfinite(row).all():
             raise ValueError('A transition has a number that is not finite')
-        self._append(row)
+        if (action.abs() > 1.0 + 1e-5).any():
+            raise ValueError(f'An action lies outside of [-1, 1]: {action.abs().max().item():.6g}')
+        self._append(row.reshape(-1, row.shape[-1]))
+
+    def extend(self, batch: Batch) -> None:
+        """Add all of `batch`."""
+        self.add(*batch)
 
     def _append(self, rows: torch.Tensor) -> None:
         start, rows = self.added + max(0, len(rows) - self.capacity), rows[-self.capacity :]
@@ -110,15 +117,16 @@ class Replay:
 
     def _batch(self, rows: torch.Tensor) -> Batch:
         o, a = self.observation_size, self.action_size
-        reward, discount, person, gripper = rows[:, -4:].unbind(1)
+        reward, discount, person, gripper, episode = rows[:, -SCALARS:].unbind(1)
         return Batch(
-            rows[:, :o],
-            rows[:, o : o + a],
-            reward,
-            rows[:, o + a : -4],
-            discount,
-            person > 0.5,
-            gripper.long(),
+            observation=rows[:, :o],
+            action=rows[:, o : o + a],
+            reward=reward,
+            next_observation=rows[:, o + a : -SCALARS],
+            discount=discount,
+            person=person > 0.5,
+            gripper=gripper.long(),
+            episode=episode.long(),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,13 +146,12 @@ class Replay:
                 f'fit those that were saved: {rows.shape[1]} a row, {state["action"]} of them '
                 'the action'
             )
-        self.added = state['added'] - len(rows)
+        whole = len(rows) >= min(state['added'], self.capacity)  # or this ring is larger
+        self.added = state['added'] - len(rows) if whole else 0
         self._append(rows)
 
 
-def symmetric(
-    demos: Replay, online: Replay, num: int, generator: torch.Generator
-) -> Batch:
+def symmetric(demos: Replay, online: Replay, num: int, generator: torch.Generator) -> Batch:
     """Half of each (Ball et al., arXiv 2302.02948), all from one where the other is empty.
 
     Demonstrations get the odd one. Raises ValueError where both are empty.
@@ -173,6 +180,7 @@ class Step:
     """(o,) the true last one where the episode ended, not the first of the next."""
     person: bool = False
     gripper: int = 0
+    episode: int = 0
 
 
 class NStep:
@@ -217,6 +225,7 @@ class NStep:
             discount,
             first.person,
             first.gripper,
+            first.episode,
         )
 
 

@@ -13,6 +13,7 @@ one of greatest value (double Q-learning, van Hasselt et al., arXiv 1509.06461).
 from __future__ import annotations
 
 from collections.abc import Callable
+import copy
 from dataclasses import dataclass
 import math
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from robot_rl.learn.networks import Actor, Ensemble, Histogram
+from robot_rl.learn.networks import Actor, Ensemble, Histogram, WithGripper, position
 from robot_rl.learn.replay import Batch
 
 Sampler = Callable[[int, torch.Generator], Batch]
@@ -71,30 +72,6 @@ class RlpdConfig:
     """Chance that an exploring gripper does anything at all."""
 
 
-class WithGripper(nn.Module):
-    """What an actor does, and what its gripper does as the last number of the action."""
-
-    def __init__(self, actor: Actor, critic: Ensemble) -> None:
-        """Share the layers of both."""
-        super().__init__()
-        self.arm, self.gripper = actor, critic
-
-    def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        """Action (n, a + 1) in [-1, 1] for `observation` (n, o)."""
-        choice = self.gripper(self.arm.scaled(observation))[0].argmax(-1, keepdim=True)
-        return torch.cat((self.arm(observation), position(choice, self.gripper.sizes[-1])), 1)
-
-
-def position(choice: torch.Tensor, choices: int) -> torch.Tensor:
-    """The gripper's number in [-1, 1] of each choice."""
-    return 2.0 * choice.to(torch.float32) / (choices - 1) - 1.0
-
-
-def choice(position: torch.Tensor, choices: int) -> torch.Tensor:
-    """The choice (int64) that is nearest to each number in [-1, 1]."""
-    return torch.round(0.5 * (position.clamp(-1.0, 1.0) + 1.0) * (choices - 1)).long()
-
-
 class Rlpd:
     """One learner. Everything random comes from its own generator."""
 
@@ -112,8 +89,8 @@ class Rlpd:
         self.actor: nn.Module = self._arm
         if config.gripper:
             shape = (observation_size, *config.hidden, config.gripper)
-            critics['gripper'] = Ensemble(1, shape, config.layer_norm, self.generator)
-            self.actor = WithGripper(self._arm, critics['gripper'])
+            gripper = Ensemble(1, shape, config.layer_norm, self.generator)
+            critics['gripper'], self.actor = gripper, WithGripper(self._arm, gripper)
         self._critics, self._targets = critics, _copy(critics)
         self._histogram = Histogram(config.bins, *config.value_range) if config.bins else None
         self._log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
@@ -173,8 +150,9 @@ class Rlpd:
         loss.backward()
         self._critic_adam.step()
         with torch.no_grad():
-            targets, critics = self._targets.parameters(), self._critics.parameters()
-            torch._foreach_lerp_(list(targets), list(critics), self.config.tau)
+            weights = zip(self._targets.parameters(), self._critics.parameters(), strict=True)
+            for target, weight in weights:
+                target.lerp_(weight, self.config.tau)
         return losses
 
     @torch.no_grad()
@@ -258,6 +236,4 @@ class Rlpd:
 
 def _copy(module: nn.ModuleDict) -> nn.ModuleDict:
     """The same weights once more, never to be learned."""
-    import copy
-
     return copy.deepcopy(module).requires_grad_(False)
