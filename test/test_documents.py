@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 import re
+import shlex
 
 import pytest
 
@@ -15,6 +16,9 @@ from robot_rl import commands
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', *sorted([*ROOT.glob('docs/*.md'), *ROOT.glob('policies/*.md')])]
 COMMAND = re.compile(r'^ {4,}(robot_rl .*)$|`(robot_rl [a-z][^`]*)`', re.MULTILINE)
+ROS2 = re.compile(
+    r'^ {4,}ros2 ((?:launch|run) robot_rl.*)$|`ros2 ((?:launch|run) robot_rl[^`]*)`', re.MULTILINE
+)
 
 
 def _code_taken_out(text: str) -> str:
@@ -38,6 +42,19 @@ def test_every_command_is_one_and_takes_its_options(page: Path) -> None:
         fields = dataclasses.fields(commands.COMMANDS[name])
         known = {'--help', *(f'--{field.name.replace("_", "-")}' for field in fields)}
         assert {word.partition('=')[0] for word in words if word.startswith('--')} <= known, line
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_every_ros2_command_names_what_the_package_has(page: Path) -> None:
+    launching = (ROOT / 'robot_rl/nodes/launching.py').read_text(encoding='utf-8')
+    for block, inline in ROS2.findall(page.read_text(encoding='utf-8')):
+        verb, _, name, *arguments = shlex.split(block or inline, comments=True)
+        folder, ending = {'launch': ('launch', ''), 'run': ('robot_rl/nodes', '.py')}[verb]
+        assert (ROOT / folder / f'{name}{ending}').is_file(), name
+        for argument in arguments if verb == 'launch' else ():
+            key, _, value = argument.partition(':=')
+            assert f"('{key}', " in launching, argument
+            assert value, f'ros2 launch calls {argument!r} malformed'
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)

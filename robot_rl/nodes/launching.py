@@ -25,14 +25,16 @@ from robot_rl.nodes.navigation_chain import navigation
 from robot_rl.spec import registry
 
 NAVIGATION = 'params/navigation.yaml'
+NONE = 'none'
+"""What stands for '' in an argument: `ros2 launch` refuses `engine:=`, also in quotes."""
 
 
 def describe(robot_name: str, policy: str, engine: str) -> LaunchDescription:
     """A simulated robot and its policy; `policy` and `engine` are defaults of the arguments."""
     known = (
         ('policy', policy, 'policy file, as a path or a name in policies/'),
-        ('engine', engine, "engine of the simulated robot; '' for a real one"),
-        ('goal', 'default', f"one of {', '.join(GOALS)}; '' if somebody else sends it"),
+        ('engine', engine, 'engine of the simulated robot; none for a real one'),
+        ('goal', 'default', f"one of {', '.join(GOALS)}; none if somebody else sends it"),
         ('record', '', 'new .mcap file to record to'),
         ('use_sim_time', 'false', 'take time from /clock'),
     )
@@ -64,7 +66,8 @@ def _described(
     """Nodes that `make` gives once the arguments are known: (name, default, description) each."""
 
     def nodes(context: LaunchContext) -> list[Node]:
-        return make({name: LaunchConfiguration(name).perform(context) for name, _, _ in known})
+        given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in known}
+        return make({name: '' if text == NONE else text for name, text in given.items()})
 
     arguments = [
         DeclareLaunchArgument(name, default_value=default, description=text)
