@@ -34,7 +34,7 @@ def describe(robot_name: str, policy: str, engine: str) -> LaunchDescription:
     known = (
         ('policy', policy, 'policy file, as a path or a name in policies/'),
         ('engine', engine, 'engine of the simulated robot; none for a real one'),
-        ('goal', 'default', f"one of {', '.join(GOALS)}; none if somebody else sends it"),
+        ('goal', 'default', f'one of {", ".join(GOALS)}; none if somebody else sends it'),
         ('record', '', 'new .mcap file to record to'),
         ('use_sim_time', 'false', 'take time from /clock'),
     )

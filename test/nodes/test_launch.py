@@ -106,29 +106,43 @@ def test_every_launch_file_is_python_that_describes_something():
         assert 'generate_launch_description' in code.co_names
 
 
-@pytest.mark.ros
-@pytest.mark.skipif(find_spec('launch_ros') is None, reason='launch_ros is not installed')
-def test_ros2_launch_describes_navigation():
+def described(description, **arguments: str) -> list:
+    """Launch nodes that a description has for these arguments."""
     from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
     from launch import LaunchContext
-    from robot_rl.nodes.launching import describe_navigation
 
-    entities = describe_navigation().entities
     context = LaunchContext()
-    for entity in entities:
+    for entity in description.entities:
         if isinstance(entity, DeclareLaunchArgument):
             entity.execute(context)
-    context.launch_configurations['policy'] = 'race-racecar'
-    (function,) = [entity for entity in entities if isinstance(entity, OpaqueFunction)]
-    nodes = function.execute(context)
-    assert nodes is not None
-    assert [node.node_package for node in nodes] == [
+    context.launch_configurations.update(arguments)
+    (function,) = [each for each in description.entities if isinstance(each, OpaqueFunction)]
+    return function.execute(context) or []
+
+
+@pytest.mark.ros
+@pytest.mark.skipif(find_spec('launch_ros') is None, reason='launch_ros is not installed')
+def test_ros2_launch_describes_navigation():
+    from robot_rl.nodes.launching import describe_navigation
+
+    assert [n.node_package for n in described(describe_navigation(), policy='race-racecar')] == [
         'robot_rl',
         'nav2_velocity_smoother',
         'nav2_collision_monitor',
         'nav2_lifecycle_manager',
     ]
+
+
+@pytest.mark.ros
+@pytest.mark.skipif(find_spec('launch_ros') is None, reason='launch_ros is not installed')
+def test_ros2_launch_leaves_out_what_is_none():
+    from robot_rl.nodes.launching import describe
+
+    nodes = described(
+        describe('crazyflie', 'hover-crazyflie.onnx', 'analytic'), engine='none', goal='none'
+    )
+    assert [node.node_executable for node in nodes] == ['policy_node']
 
 
 @pytest.mark.ros
