@@ -34,8 +34,13 @@ OURS: dict[str, set[str]] = {
     'learn': {'spec', 'envs', 'curricula'},
     'export': {'spec', 'mdp', 'tasks', 'envs', 'learn'},
     'deploy': {'spec'},
+<<<<<<< HEAD
     'data': {'deploy', 'spec'},
     'nodes': {'deploy', 'spec', 'robots'},
+=======
+    'teleop': {'deploy', 'spec'},
+    'nodes': {'deploy', 'spec', 'robots', 'teleop'},
+>>>>>>> 870a9d0 (Teleop: devices, dead-man, a hand-back that blends, the node that passes a person's motion on)
     'pictures': {'spec'},
     'bench': {
         'deploy',
@@ -78,7 +83,11 @@ OTHERS: dict[str, set[str]] = {
     'learn': {'numpy', 'torch', 'rsl_rl', 'tensordict', 'tqdm'},
     'export': {'numpy', 'torch', 'onnx', 'onnxscript', 'onnxruntime'},
     'deploy': {'numpy', 'onnxruntime'},
+<<<<<<< HEAD
     'data': {'numpy'},
+=======
+    'teleop': {'numpy'},
+>>>>>>> 870a9d0 (Teleop: devices, dead-man, a hand-back that blends, the node that passes a person's motion on)
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
     'bench': {'numpy', 'torch', 'onnx', 'onnxruntime', 'matplotlib', 'l2f', 'irsim'},

@@ -207,6 +207,9 @@ class Run:
     """Time to run [s]; by default until Ctrl-C."""
     speed: float = 1.0
     """Of the simulation; 0 for as fast as it can."""
+    teleop: str = ''
+    """gamepad or spacemouse, whose driver publishes on the topic joy: take over with it; '' for
+    none."""
     record: Path | None = None
     """A new .mcap file for what is said."""
     domain: int | None = None
@@ -221,6 +224,7 @@ class Run:
             robot_name=self.robot,
             engine=self.engine,
             goal=self.goal,
+            teleop=self.teleop,
             record=self.record,
             domain=self.domain,
             speed=self.speed,

@@ -41,6 +41,11 @@ class Conduct:
         """The stages followed now, or last."""
 
     @property
+    def stops_safely(self) -> bool:
+        """Whether the robot has no way of its own to stop, and takes the safe action instead."""
+        return self._stop is self.safe
+
+    @property
     def safely(self) -> bool:
         """Whether the stages followed are the safe action."""
         return self.now is self.safe

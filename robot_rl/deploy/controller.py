@@ -19,7 +19,10 @@ While the robot starts, any of these is a FAULT; while it stops in its own way, 
 pass are.
 
 While a human drives, stale inputs are reported but do not stop them (they may be why the human
-took over); tilt and fence do, and so does silence of the human's own commands.
+took over); tilt and fence do. Silence of the human's own commands is a disturbance like any other:
+the safe action starts at once, the human goes on if they are heard again within
+`Limits.recovery_s`, else the robot stops. One with a way of its own to stop (it sits down) takes
+that at once. After a takeover the policy's setpoints begin where the human's ended (takeover.py).
 
 Memory is reset on activation, after a takeover and after a recovery: in all three the setpoints
 sent were not the policy's, and zero memory is the state that training started every episode
@@ -34,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.deploy.command import Command
+from robot_rl.deploy.command import Actor, Command
 from robot_rl.deploy.conduct import STAGED, Conduct
 from robot_rl.deploy.diagnosis import Finding
 from robot_rl.deploy.disturbances import Disturbances
@@ -42,7 +45,7 @@ from robot_rl.deploy.evidence import Evidence
 from robot_rl.deploy.limits import Failure, InputLimits, SetpointLimits
 from robot_rl.deploy.modes import Event, Mode, next_mode
 from robot_rl.deploy.policy import Policy
-from robot_rl.deploy.takeover import Takeover
+from robot_rl.deploy.takeover import MAX_PERIODS, HandBack, Takeover
 from robot_rl.deploy.timing import TickMeter
 from robot_rl.deploy.watchdog import Inputs, needed_signals
 from robot_rl.spec.contract import require_fit
@@ -71,7 +74,11 @@ class Controller:
         views = {name: source.view for name, source in self.inputs.sources.items()}
         self._conduct = conduct = Conduct(setpoint, robot.joint_names, views)
         self._recovery_s = min(robot.limits.recovery_s, conduct.safe.first_stage_s)
-        self._takeover = Takeover(setpoint.size, robot.limits.takeover_age_s)
+        self.takeover_age_s = min(robot.limits.takeover_age_s, MAX_PERIODS * contract.control_dt)
+        """[s] how old a human's command may be while the human drives."""
+        self._takeover = Takeover(setpoint.size, self.takeover_age_s)
+        self._hand_back = HandBack(setpoint.size)
+        self._human_lost = False  # in RECOVERY: whether it is the human that is waited for
         self.meter = TickMeter(contract.control_dt)
         self._evidence = Evidence(robot, contract, self.inputs)
         self._disturbances = Disturbances()
@@ -150,8 +157,11 @@ class Controller:
         self._now = now
         self._enter(Event.RESET, self.reason)
 
-    def take_over(self, now: float) -> bool:
-        """Let the human drive, whose commands must already arrive (`drive`); else see `reason`."""
+    def take_over(self, now: float, operator: str = '') -> bool:
+        """Let the human drive, whose commands must already arrive (`drive`); else see `reason`.
+
+        `operator` is their name, for the record.
+        """
         failure = self._takeover.problem(now)
         if self.mode is not Mode.ACTIVE:
             self.command.reason = (
@@ -162,6 +172,7 @@ class Controller:
             self.command.reason = f'no takeover: {failure.text}'
             return False
         self._takeover.begin(now, self.command.setpoint)
+        self.command.operator = operator
         self._enter(Event.TAKE_OVER, '')
         return True
 
@@ -170,11 +181,23 @@ class Controller:
         return self._takeover.feed(setpoint, stamp)
 
     def release(self, now: float) -> None:
-        """Hand back to the policy, which starts from zero memory."""
+        """Hand back to the policy, which starts from zero memory and where the human ended.
+
+        Where the human fell silent and is waited for, it is the policy that will resume.
+        """
         self._now = now
+        self._human_lost = False
         if self.mode is Mode.TAKEOVER:
             self.policy.reset()
-        self._enter(Event.RELEASE, '')
+            self._enter(Event.RELEASE, '')
+            self._hand_back.begin(now)
+
+    def lose(self, now: float, reason: str) -> None:
+        """The human's device is known to be gone: do not wait until their commands are too old."""
+        self._now = now
+        self._takeover.forget()
+        if self.mode is Mode.TAKEOVER:
+            self._silent(Failure(reason, True), now)
 
     def feed(self, name: str, values: Any, stamp: float) -> bool:
         """Take a message for the signal `name`: (size,) SI values measured at `stamp` [s].
@@ -196,6 +219,8 @@ class Controller:
             self.command.stiffness = 1.0
             act(now)
         self.command.publish = self._engaged
+        if not self._engaged:
+            self.command.actor = Actor.NOBODY
         meter.end()
         return self.command
 
@@ -232,7 +257,11 @@ class Controller:
         if failure is None:
             for target, source in self._feeds:
                 np.copyto(target, source, casting='same_kind')
-            failure = self._setpoint_limits.apply(self.policy.step(), self.command.setpoint)
+            sent, wanted = self.command.setpoint, self.policy.step()
+            if self._hand_back.active:
+                wanted = self._hand_back.step(wanted, sent, now)
+            failure = self._setpoint_limits.apply(wanted, sent)
+            self.command.actor = Actor.POLICY
             self.command.reason = ''  # a refused request was an answer, not a state
         if failure is not None:
             self._disturb(failure, now)
@@ -277,12 +306,32 @@ class Controller:
         failure = self._check(now)
         if failure is not None and not failure.transient:
             self._enter(Event.FAILED, f'{self.reason}; then {failure.text}')
+        if self._human_lost:
+            failure = self._takeover.problem(now)  # inputs do not matter to them
         if self._disturbances.passed(good=failure is None):
-            self._begin(Event.CLEARED, now)
+            self._resume(now)
             return
         if self._conduct.safe.elapsed >= self._recovery_s:
-            self._enter(Event.FAILED, f'{self.reason}; not cleared within {self._recovery_s:g} s')
+            late = f'{self.reason}; not cleared within {self._recovery_s:g} s'
+            self._enter(Event.STOP if self._human_lost else Event.FAILED, late)
         self._send_stage(now)
+
+    def _resume(self, now: float) -> None:
+        """The disturbance has passed: let whoever drove go on in this very period."""
+        if not self._human_lost:
+            self._begin(Event.CLEARED, now)
+            return
+        self._takeover.begin(now, self.command.setpoint)
+        self._enter(Event.RETURNED, '')
+        self._human(now)
+
+    def _silent(self, failure: Failure, now: float) -> None:
+        """The human who drove cannot be heard: RECOVERY, or the robot's own way to stop."""
+        if self._conduct.stops_safely:
+            self._disturb(failure, now)
+            self._human_lost = self.mode is Mode.RECOVERY
+        else:
+            self._enter(Event.STOP, failure.text)
 
     def _human(self, now: float) -> None:
         failure = self._check(now)
@@ -292,9 +341,10 @@ class Controller:
             return
         silence = self._takeover.problem(now)
         if silence is not None:
-            self._enter(Event.STOP, silence.text)
+            self._silent(silence, now)
             self._send_stage(now)
             return
+        self.command.actor = Actor.HUMAN
         self.command.reason = failure.text if failure else ''
         self._takeover.step(now)
         self._setpoint_limits.apply(self._takeover.target, self.command.setpoint)
@@ -313,6 +363,7 @@ class Controller:
         self.inputs.check(now)  # messages that come meanwhile are judged by today's clock
         stages = self._conduct.now
         stages.write(self.command.setpoint)
+        self.command.actor = Actor.ROBOT
         self.command.stiffness = stages.stiffness
 
     def _enter(self, event: Event, reason: str) -> None:
@@ -321,6 +372,8 @@ class Controller:
         if after is before:
             return
         self._conduct.enter(before, after)
+        self._human_lost = False
+        self._hand_back.cancel()
         if after in (Mode.READY, Mode.IDLE):
             self._engaged = False
         self.command.mode, self.command.reason = after, reason
@@ -330,6 +383,7 @@ class Controller:
         meter, latency = self.meter, self.meter.latency.statistics()
         return {
             'mode': self.mode.value,
+            'pilot': self.command.pilot,
             'reason': self.reason,
             'stage': self._conduct.now.name if self.mode in STAGED else '',
             'ticks': meter.ticks,

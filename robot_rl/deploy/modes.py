@@ -1,6 +1,6 @@
 """What a deployed controller may be doing, and the only ways from one thing to the next.
 
-    IDLE -configure-> READY -activate-> [STARTING] -> ACTIVE <-> TAKEOVER
+    IDLE -configure-> READY -activate-> [STARTING] -> ACTIVE <-> TAKEOVER <-> RECOVERY
                                                         |  +-> RECOVERY -> ACTIVE   an input failed
                                                         +----> UNSTICK -> ACTIVE    it cannot move
     running -stop-> STOPPING -> READY       any but IDLE -failed-> FAULT (latched)
@@ -28,7 +28,8 @@ class Mode(Enum):
     TAKEOVER = 'takeover'
     """Publishes a human's setpoint."""
     RECOVERY = 'recovery'
-    """An input failed: publishes the safe action; the policy resumes if it clears in time."""
+    """An input failed, or the human who drove fell silent: publishes the safe action; who drove
+    resumes if it clears in time."""
     UNSTICK = 'unstick'
     """The robot was asked to move and did not: publishes what it does about that."""
     STOPPING = 'stopping'
@@ -48,9 +49,11 @@ class Event(Enum):
     """It has done it."""
     ACTIVATE = 'activate'
     TAKE_OVER = 'take over'
+    RETURNED = 'returned'
+    """A human who fell silent while they drove is heard again."""
     RELEASE = 'release'
     DISTURBED = 'disturbed'
-    """A failure that may pass: a stale or implausible input, missed deadlines."""
+    """A failure that may pass: a stale or implausible input, missed deadlines, a silent human."""
     STUCK = 'stuck'
     """Motion is asked for and there is none."""
     CLEARED = 'cleared'
@@ -82,9 +85,11 @@ TABLE: dict[tuple[Mode, Event], Mode] = {
     (Mode.ACTIVE, Event.STOP): Mode.STOPPING,
     (Mode.ACTIVE, Event.FAILED): Mode.FAULT,
     (Mode.TAKEOVER, Event.RELEASE): Mode.ACTIVE,
+    (Mode.TAKEOVER, Event.DISTURBED): Mode.RECOVERY,
     (Mode.TAKEOVER, Event.STOP): Mode.STOPPING,
     (Mode.TAKEOVER, Event.FAILED): Mode.FAULT,
     (Mode.RECOVERY, Event.CLEARED): Mode.ACTIVE,
+    (Mode.RECOVERY, Event.RETURNED): Mode.TAKEOVER,
     (Mode.RECOVERY, Event.STOP): Mode.STOPPING,
     (Mode.RECOVERY, Event.FAILED): Mode.FAULT,
     (Mode.UNSTICK, Event.DISTURBED): Mode.RECOVERY,

@@ -1,4 +1,4 @@
-"""A human at the controls: fresh commands only, and no jump when they take over."""
+"""A human at the controls: fresh commands only, and no jump when they take over or hand back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from robot_rl.deploy.limits import Failure
 from robot_rl.deploy.watchdog import FUTURE_S
 
 BLEND_S = 0.3
-"""[s] over which the setpoint goes from the last one sent to the human's."""
+"""[s] over which the setpoint goes from the last one sent to the human's, and back to the
+policy's."""
+MAX_PERIODS = 2.0
+"""Control periods that a human's command may be old while they drive, where the robot does not
+allow less. The safe action then begins within three after the last one: see docs/teleop.md."""
 
 
 class Takeover:
@@ -46,6 +50,11 @@ class Takeover:
             self._stamp, self._fresh = stamp, True
         return not self.refusal
 
+    def forget(self) -> None:
+        """Believe no command until the next one."""
+        self._stamp = self._received = -math.inf
+        self._fresh = False
+
     def begin(self, now: float, sent: NDArray[np.float64]) -> None:
         """Start from the setpoint `sent` (size,) last."""
         np.copyto(self._start, sent)
@@ -72,3 +81,44 @@ class Takeover:
         np.subtract(self._human, self._start, out=self.target)
         np.multiply(self.target, weight, out=self.target)
         np.add(self.target, self._start, out=self.target)
+
+
+class HandBack:
+    """The policy's setpoints after a human's: they begin at the last one sent.
+
+    What the first setpoint of the policy differs by from the last one sent is added to it and to
+    those that follow, less and less over BLEND_S. The policy's answers to what it measures are
+    whole from the first period on; a weighted mean with the human's last setpoint would leave a
+    robot that needs to be balanced with a part of its feedback. A limited slew alone would not do:
+    it is infinite for cars, and for joints as fast as the joint can be.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Expect setpoints of `size` components."""
+        self._offset = np.zeros(size)
+        self._target = np.zeros(size)
+        self._begun = 0.0
+        self._first = False
+        self.active = False
+        """Whether there is anything left to blend."""
+
+    def begin(self, now: float) -> None:
+        """The human hands back at `now` [s]."""
+        self._begun, self._first, self.active = now, True, True
+
+    def cancel(self) -> None:
+        """Something else drives: what the policy says later is taken as it is."""
+        self.active = False
+
+    def step(
+        self, wanted: NDArray[np.floating], sent: NDArray[np.float64], now: float
+    ) -> NDArray[np.float64]:
+        """Setpoint (size,) to send for the policy's `wanted`, having sent `sent` last."""
+        if self._first:
+            np.subtract(sent, wanted, out=self._offset)
+            self._first = False
+        left = 1.0 - max(0.0, now - self._begun) / BLEND_S
+        self.active = left > 0.0
+        np.multiply(self._offset, max(0.0, left), out=self._target)
+        np.add(self._target, wanted, out=self._target)
+        return self._target

@@ -15,6 +15,8 @@ from robot_rl.deploy.stages import landing_s
 from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
 from robot_rl.spec.engines import ENGINES
 from robot_rl.spec.robot import Robot
+from robot_rl.teleop.layouts import layout
+from robot_rl.teleop.steering import Steering
 
 Value = bool | int | float | str | list[float] | list[str]
 """What a ROS parameter can hold."""
@@ -30,6 +32,8 @@ GRACE_S = 8.0
 """[s] that a process gets to end once its robot is at rest."""
 GROUND_TRUTH = 'ground_truth/odom'
 JOINT_TRUTH = 'ground_truth/joint_states'
+PILOT_TOPICS = ('policy_node/pilot', 'teleop_node/label')
+"""Who acted at each step, and what a person said about it."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,12 @@ def processes(
     sim_parameters: Mapping[str, Value] | None = None,
     level: str,
     task: str = '',
+    teleop: str = '',
     record: Path | None = None,
     report: Path | None = None,
     use_sim_time: bool = False,
 ) -> tuple[Process, ...]:
-    """Processes of a flight: the simulated robot, a goal, the policy, and a recorder if `record`.
+    """Processes of a flight: the simulated robot, a goal, the policy, and what else is asked for.
 
     Args:
         robot: the robot that is simulated.
@@ -84,16 +89,21 @@ def processes(
         sim_parameters: more parameters of sim_node.
         level: setpoint level that the policy commands.
         task: what the policy was trained for, whose world the simulation takes.
+        teleop: layout of a device whose messages come on `joy`, see teleop/layouts.py, so that a
+            person can take over; '' leaves that out.
         record: a new .mcap file.
         report: where policy_node writes its durations.
         use_sim_time: whether time is that of /clock.
 
     Raises:
-        UnknownNameError: no such engine or goal, with a suggestion.
-        SpecError: a goal for a robot of which nothing is asked.
+        UnknownNameError: no such engine, goal or layout, with a suggestion.
+        SpecError: a goal for a robot of which nothing is asked, a stick for a level that it cannot
+            drive, or for simulated time.
         RunFolderError: `record` is there already.
     """
     _refuse(robot, engine, goal, record)
+    if teleop:
+        _refuse_teleop(robot, level, teleop, use_sim_time=use_sim_time)
     clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
     found: list[Process] = []
     if engine:
@@ -107,6 +117,9 @@ def processes(
         flying['report'] = str(report)
     grace_s = GRACE_S + landing_s(robot.setpoint(level))
     found.append(Process('policy_node', {**flying, **clock}, grace_s=grace_s))
+    if teleop:
+        driving: dict[str, Value] = {'robot': robot.name, 'policy': str(policy), 'layout': teleop}
+        found.append(Process('teleop_node', driving, essential=False))
     if record is not None:
         topics = recorded_topics(robot, level, truth=bool(engine))
         recording: dict[str, Value] = {'path': str(record), 'topics': list(topics)}
@@ -131,9 +144,21 @@ def _refuse(robot: Robot, engine: str, goal: str, record: Path | None) -> None:
         )
 
 
+def _refuse_teleop(robot: Robot, level: str, teleop: str, *, use_sim_time: bool) -> None:
+    """Find what a teleop node would refuse, see `processes`."""
+    layout(teleop)
+    Steering(robot, level)
+    if use_sim_time:
+        raise SpecError(
+            f'A person with a {teleop} drives in real time, got a simulation of another speed. '
+            'Leave the speed at 1.'
+        )
+
+
 def recorded_topics(robot: Robot, level: str, *, truth: bool) -> Sequence[str]:
     """Topics worth keeping: every input, the setpoint, diagnostics and, simulated, the truth."""
     topics = [topic.name for topic in robot.topics] + [robot.setpoint(level).topic, '/diagnostics']
+    topics += PILOT_TOPICS
     truths = [] if robot.fixed_base else [GROUND_TRUTH]
     if robot.setpoint(level).drive is not None:
         truths.append(JOINT_TRUTH)

@@ -23,6 +23,7 @@ from robot_rl.deploy.policy import contract_of
 from robot_rl.nodes.description import GOALS, Process, parameter_file, processes
 from robot_rl.nodes.navigation_chain import navigation
 from robot_rl.spec import registry
+from robot_rl.teleop.layouts import LAYOUTS
 
 NAVIGATION = 'params/navigation.yaml'
 NONE = 'none'
@@ -33,8 +34,14 @@ def describe(robot_name: str, policy: str, engine: str) -> LaunchDescription:
     """A simulated robot and its policy; `policy` and `engine` are defaults of the arguments."""
     known = (
         ('policy', policy, 'policy file, as a path or a name in policies/'),
+<<<<<<< HEAD
         ('engine', engine, 'engine of the simulated robot; none for a real one'),
         ('goal', 'default', f'one of {", ".join(GOALS)}; none if somebody else sends it'),
+=======
+        ('engine', engine, "engine of the simulated robot; '' for a real one"),
+        ('goal', 'default', f"one of {', '.join(GOALS)}; '' if somebody else sends it"),
+        ('teleop', '', f"device on the topic joy, one of {', '.join(LAYOUTS)}; '' for none"),
+>>>>>>> 870a9d0 (Teleop: devices, dead-man, a hand-back that blends, the node that passes a person's motion on)
         ('record', '', 'new .mcap file to record to'),
         ('use_sim_time', 'false', 'take time from /clock'),
     )
@@ -103,6 +110,7 @@ def _flight(robot_name: str, given: Given) -> list[Node]:
         goal=given['goal'],
         level=contract.level,
         task=contract.task,
+        teleop=given['teleop'],
         record=Path(given['record']) if given['record'] else None,
         use_sim_time=_yes(given['use_sim_time']),
     )

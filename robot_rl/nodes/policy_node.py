@@ -6,8 +6,8 @@ active      every control period: newest messages, controller, publish. ROS is s
 deactivate  runs the robot's safe action to its end, as does the end of the process.
 
 Services `~/takeover` (SetBool) and `~/reset` (Trigger, after a fault or an emergency stop); topics
-`~/takeover_setpoint` (the robot's setpoint message) and `estop` (Bool). Parameters: see
-`Settings`.
+`~/takeover_setpoint` (the robot's setpoint message), `~/dead_man` (KeyValue, see teleop_node.py),
+`estop` (Bool), and `~/pilot` (Header: who acted, every period). Parameters: see `Settings`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from robot_rl.errors import ContractError, FlightError, RobotRLError
 from robot_rl.nodes.parameters import NODE_OPTIONS, Parameters
 from robot_rl.nodes.policy_inputs import PolicyInputs
 from robot_rl.nodes.policy_output import Output
-from robot_rl.nodes.policy_override import ESTOP, Override
+from robot_rl.nodes.policy_override import Override
 from robot_rl.nodes.policy_report import Report
 from robot_rl.nodes.policy_settings import Settings
 from robot_rl.nodes.process import SPIN_S, Stop, executor_of, raise_priority, serve
 from robot_rl.nodes.qos import profile
 from robot_rl.nodes.rhythm import Rhythm, Stopped
+from robot_rl.nodes.teleop_link import ESTOP
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 SLACK_S = 3.5
@@ -312,6 +313,7 @@ class PolicyNode(LifecycleNode):
         if command.publish:
             self._output.publish(command.setpoint, now + offset, command.stiffness)
         done = time.perf_counter()
+        self._override.say(command, now + offset)
         controller.measure()
         self._report.traces.push(after - before, done - woken, late, self._inputs.age(now))
         self._report.look()

@@ -1,31 +1,45 @@
-"""What overrides a policy: an emergency stop and a human's setpoints."""
+"""What overrides a policy: an emergency stop, and a human's setpoints and dead-man."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
+from diagnostic_msgs.msg import KeyValue
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import SetBool, Trigger
 
+from robot_rl.deploy.command import Command
 from robot_rl.deploy.controller import Controller
+from robot_rl.deploy.deadman import DeadMan
 from robot_rl.deploy.modes import Mode
 from robot_rl.errors import MessageError
 from robot_rl.nodes.messages import stamp_of
 from robot_rl.nodes.policy_output import Output
 from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.subscriptions import TakenByHand
+from robot_rl.nodes.teleop_link import (
+    DEAD_MAN,
+    ESTOP,
+    HELD,
+    LOST,
+    PILOT,
+    RELEASED,
+    SETPOINT,
+    header,
+)
 from robot_rl.spec.robot import Robot
-
-ESTOP = 'estop'
-TAKEOVER = '~/takeover_setpoint'
 
 
 class Override:
-    """Listens to `estop` (Bool) and `~/takeover_setpoint` (the robot's setpoint message)."""
+    """Listens to `estop` and to whoever drives in the policy's place; says who acts on `~/pilot`.
+
+    They send `~/takeover_setpoint` (the robot's setpoint message) and `~/dead_man`: see
+    teleop_link.py.
+    """
 
     def __init__(
         self,
@@ -46,7 +60,15 @@ class Override:
             hand.subscribe(node, Bool, ESTOP, profile(kind))
             for kind in (replace(stop, reliability='best_effort'), stop)
         ]
-        self._human = hand.subscribe(node, output.kind, TAKEOVER, profile(quality('sensor')))
+        self._human = hand.subscribe(
+            node, output.kind, f'~/{SETPOINT}', profile(quality('sensor'))
+        )
+        self._switches = hand.subscribe(
+            node, KeyValue, f'~/{DEAD_MAN}', profile(quality('dead_man'))
+        )
+        self._dead_man = DeadMan(controller)
+        self._pilots = node.create_publisher(Header, f'~/{PILOT}', profile(quality('pilot')))
+        self._pilot = ''
         self._values = np.zeros(output.setpoint.size)
         self._complained = ''
         self.stopped = False
@@ -77,15 +99,44 @@ class Override:
                 pressed = pressed or self.stopped
         if pressed or self.stopped:
             self._controller.fail(now, 'emergency stop')
+        self._take_setpoint(now, ros_offset)
+        for message in TakenByHand.all(self._switches):
+            self._switch(message.key, message.value, now)
+        self._dead_man.look(now)
+
+    def _switch(self, operator: str, word: str, now: float) -> None:
+        """A dead-man was heard."""
+        refusal = ''
+        if word == HELD:
+            refusal = self._dead_man.hold(operator, now)
+        elif word == RELEASED:
+            self._dead_man.let_go(operator, now)
+        elif word == LOST:
+            self._dead_man.lose(operator, now)
+        else:
+            refusal = f'a dead-man is {HELD}, {RELEASED} or {LOST}, got {word!r} of {operator!r}'
+        self._complain(f'A takeover was refused: {refusal}.' if refusal else '')
+
+    def _complain(self, text: str) -> None:
+        """Say it once."""
+        if text and text != self._complained:
+            self._node.get_logger().warning(text)
+        self._complained = text or self._complained
+
+    def say(self, command: Command, ros_time: float) -> None:
+        """Publish who acted, with the stamp of the setpoint; nobody, once."""
+        if command.publish or command.pilot != self._pilot:
+            self._pilot = command.pilot
+            self._pilots.publish(header(self._pilot, ros_time))
+
+    def _take_setpoint(self, now: float, ros_offset: float) -> None:
         message = TakenByHand.newest(self._human)
         if message is None:
             return
         try:
             self._output.codec.read(message, self._robot, self._output.setpoint, self._values)
         except MessageError as error:
-            if str(error) != self._complained:
-                self._complained = str(error)
-                self._node.get_logger().warning(f'A takeover setpoint was refused: {error}')
+            self._complain(f'A takeover setpoint was refused: {error}')
             return
         stamp = stamp_of(message) - ros_offset if self._output.codec.stamped else now
         self._controller.drive(self._values, stamp)
@@ -99,6 +150,7 @@ class Override:
             response.success = bool(controller.take_over(self._now()))
         else:
             controller.release(self._now())
+            self._dead_man.spend()
             response.success = controller.mode is not Mode.TAKEOVER
         response.message = controller.reason or controller.mode.value
         return response
@@ -118,5 +170,6 @@ class Override:
         """Unsubscribe and withdraw the services."""
         for service in self._services:
             self._node.destroy_service(service)
-        for subscription in (*self._stops, self._human):
+        for subscription in (*self._stops, self._human, self._switches):
             self._node.destroy_subscription(subscription)
+        self._node.destroy_publisher(self._pilots)

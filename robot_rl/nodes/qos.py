@@ -34,6 +34,10 @@ PROFILES: dict[str, Quality] = {
     'setpoint': Quality(),
     'goal': Quality(),
     'estop': Quality(depth=10),  # pressed and released within a period is pressed
+    'dead_man': Quality(depth=10),  # so is the dead-man
+    'pilot': Quality(depth=10),
+    'label': Quality(depth=10),
+    'joy': Quality(reliability='best_effort', depth=20),  # no press is missed
     'record': Quality(reliability='best_effort', depth=100),
     'transform': Quality(depth=100),
 }

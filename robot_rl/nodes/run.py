@@ -35,6 +35,7 @@ def run(
     robot_name: str = '',
     engine: str | None = None,
     goal: str = 'default',
+    teleop: str = '',
     record: Path | None = None,
     domain: int | None = None,
     speed: float = 1.0,
@@ -47,6 +48,7 @@ def run(
         robot_name: robot; '' for the one the policy was trained for.
         engine: engine of the simulated robot, None for the fastest that can; '' for a real one.
         goal: see nodes.description.GOALS; '' if somebody else sends it.
+        teleop: layout of the device on `joy` with which a person may take over; '' for none.
         record: a new .mcap file.
         domain: ROS_DOMAIN_ID; a random one keeps the run to itself.
         speed: of the simulation; 0 for as fast as it can.
@@ -71,6 +73,7 @@ def run(
         goal=goal,
         level=contract.level,
         task=contract.task,
+        teleop=teleop,
         record=record.resolve() if record else None,
         use_sim_time=bool(engine) and speed != 1.0,
         sim_parameters={'speed': float(speed)},

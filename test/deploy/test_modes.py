@@ -9,18 +9,18 @@ from robot_rl.deploy.modes import SAFE_MODES, TABLE, Event, Mode, next_mode
 # The whole table written a second time, as a picture; '.' stays where it is.
 EVENTS = (
     'CONFIGURE CLEANUP START STARTED ACTIVATE '
-    'TAKE_OVER RELEASE DISTURBED STUCK CLEARED STOP STOPPED FAILED RESET'
+    'TAKE_OVER RETURNED RELEASE DISTURBED STUCK CLEARED STOP STOPPED FAILED RESET'
 )
 PICTURE = {
-    'IDLE': 'READY . . . . . . . . . . . . .',
-    'READY': '. IDLE STARTING . ACTIVE . . . . . . . FAULT .',
-    'STARTING': '. . . ACTIVE . . . . . . STOPPING . FAULT .',
-    'ACTIVE': '. . . . . TAKEOVER . RECOVERY UNSTICK . STOPPING . FAULT .',
-    'TAKEOVER': '. . . . . . ACTIVE . . . STOPPING . FAULT .',
-    'RECOVERY': '. . . . . . . . . ACTIVE STOPPING . FAULT .',
-    'UNSTICK': '. . . . . . . RECOVERY . ACTIVE STOPPING . FAULT .',
-    'STOPPING': '. . . . . . . . . . . READY FAULT .',
-    'FAULT': '. . . . . . . . . . . . . STOPPING',
+    'IDLE': 'READY . . . . . . . . . . . . . .',
+    'READY': '. IDLE STARTING . ACTIVE . . . . . . . . FAULT .',
+    'STARTING': '. . . ACTIVE . . . . . . . STOPPING . FAULT .',
+    'ACTIVE': '. . . . . TAKEOVER . . RECOVERY UNSTICK . STOPPING . FAULT .',
+    'TAKEOVER': '. . . . . . . ACTIVE RECOVERY . . STOPPING . FAULT .',
+    'RECOVERY': '. . . . . . TAKEOVER . . . ACTIVE STOPPING . FAULT .',
+    'UNSTICK': '. . . . . . . . RECOVERY . ACTIVE STOPPING . FAULT .',
+    'STOPPING': '. . . . . . . . . . . . READY FAULT .',
+    'FAULT': '. . . . . . . . . . . . . . STOPPING',
 }
 RUNNING = [Mode.STARTING, Mode.ACTIVE, Mode.TAKEOVER, Mode.RECOVERY, Mode.UNSTICK]
 
@@ -52,8 +52,9 @@ def test_everything_that_runs_can_stop(mode):
     assert next_mode(mode, Event.STOP) is Mode.STOPPING
 
 
-def test_takeover_only_from_active():
-    assert [mode for (mode, _), after in TABLE.items() if after is Mode.TAKEOVER] == [Mode.ACTIVE]
+def test_takeover_only_from_active_and_back_to_it_after_silence():
+    ways = {key for key, after in TABLE.items() if after is Mode.TAKEOVER}
+    assert ways == {(Mode.ACTIVE, Event.TAKE_OVER), (Mode.RECOVERY, Event.RETURNED)}
 
 
 def test_a_stop_ends_in_ready_and_nothing_skips_ready():

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from robot_rl.deploy.takeover import BLEND_S
 from robot_rl.robots import crazyflie
 
 DESCEND = 0.95 * crazyflie.HOVER_ROTOR_SPEED
@@ -325,11 +326,13 @@ def test_a_source_may_restart_its_stamps_while_nothing_runs(flight):
 REQUESTS = ('deactivate', 'activate', 'activate', 'activate', 'reset', 'take_over', 'release')
 
 
-def check_published(command):
-    """1600 rad/s is the policy's answer and nobody else's."""
+def check_published(command, blending):
+    """1600 rad/s is the policy's answer and nobody else's; a human's goes over into it."""
     mode, policy = command.mode.value, bool((command.setpoint == 1600.0).all())
+    actors = {'active': 'policy', 'takeover': 'human'}
+    assert command.actor.value == (actors.get(mode, 'robot') if command.publish else 'nobody')
     if mode == 'active':
-        assert policy
+        assert policy or blending
     elif mode != 'takeover' and command.publish:
         assert not policy
     if mode != 'stopping' and mode != 'fault':
@@ -338,10 +341,12 @@ def check_published(command):
 
 def test_only_active_publishes_the_policys_setpoint(flight):
     rng = np.random.default_rng(0)
-    seen = set()
+    seen, released = set(), -math.inf
     for _ in range(20000):
         event = int(rng.integers(60))
         if event < len(REQUESTS):
+            if REQUESTS[event] == 'release' and flight.mode == 'takeover':
+                released = flight.now
             getattr(flight.controller, REQUESTS[event])(flight.now)
         bad = {'base_pos_w': (math.nan, 0, 1)} if event == 8 else {}
         bad = {'base_pos_w': (0, 9, 1)} if event == 9 and rng.integers(10) == 0 else bad
@@ -350,5 +355,5 @@ def test_only_active_publishes_the_policys_setpoint(flight):
         flight.feed(**bad)
         command = flight.controller.tick(flight.now)
         seen.add(command.mode.value)
-        check_published(command)
+        check_published(command, flight.now - released < BLEND_S)
     assert seen == {'ready', 'active', 'takeover', 'recovery', 'stopping', 'fault'}

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from robot_rl.spec.stage import Stage
+
 HUMAN = (1300.0, 1400.0, 1500.0, 1600.0)
 
 
@@ -72,7 +74,23 @@ def test_release_gives_back_to_a_policy_with_zero_memory(flight):
     flight.controller.release(flight.now)
     assert flight.mode == 'active'
     assert flight.policy.memory[0] == 0.0
-    np.testing.assert_allclose(flight.fly().setpoint, 1600.0)
+    last, farthest = np.array(HUMAN), np.abs(1600.0 - np.array(HUMAN))
+    for _ in range(31):
+        now = flight.fly().setpoint.copy()
+        assert (np.abs(now - last) <= farthest * 0.01 / 0.3 + 1e-6).all()
+        last = now
+    np.testing.assert_allclose(last, 1600.0)
+    assert flight.controller.command.pilot == 'policy'
+
+
+def test_a_policy_that_takes_over_answers_in_full_at_once(flight):
+    take_over(flight)
+    drive(flight, 40)
+    flight.controller.release(flight.now)
+    before = flight.fly().setpoint.copy()
+    flight.policy.answer += 100.0
+    change = flight.fly().setpoint - before
+    np.testing.assert_allclose(change, 100.0 + (1600.0 - np.array(HUMAN)) * 0.01 / 0.3, atol=1e-6)
 
 
 def test_release_of_nothing_keeps_the_memory(flight):
@@ -80,15 +98,61 @@ def test_release_of_nothing_keeps_the_memory(flight):
     assert flight.policy.memory[0] == 10.0
 
 
-def test_silence_of_the_human_stops_the_robot(flight):
+SILENT = "the human's command is 0.021 s old, limit 0.02 s"
+
+
+def test_silence_of_the_human_starts_the_safe_action_within_three_periods(flight):
     take_over(flight)
     drive(flight, 40)
-    flight.fly(24)
+    flight.fly(1)
     assert flight.mode == 'takeover'
     flight.fly(1)
+    assert flight.mode == 'recovery'
+    assert flight.reason == SILENT
+    assert flight.controller.command.pilot == 'robot'
+    flight.fly(51)
     assert flight.mode == 'stopping'
-    assert flight.reason == "the human's command is 0.251 s old, limit 0.25 s"
+    assert flight.reason == f'{SILENT}; not cleared within 0.5 s'
     assert flight.controller.command.publish
+
+
+def test_a_human_who_is_heard_again_goes_on_from_the_safe_action(flight):
+    take_over(flight)
+    drive(flight, 40)
+    safe = flight.fly(10).setpoint.copy()
+    drive(flight, 4)
+    assert flight.mode == 'recovery'
+    first = drive(flight).setpoint
+    assert flight.mode == 'takeover'
+    assert (np.abs(first - safe) <= np.abs(np.array(HUMAN) - safe) * 0.01 / 0.3 + 1e-6).all()
+
+
+def test_who_is_silent_too_often_has_a_fault(flight):
+    take_over(flight)
+    for _ in range(4):
+        drive(flight, 10)
+        flight.fly(2)
+    assert flight.mode == 'fault'
+    assert 'more than 3 disturbances within 10 s' in flight.reason
+
+
+def test_a_human_who_fell_silent_may_hand_back(flight):
+    take_over(flight)
+    drive(flight, 40)
+    flight.fly(2)
+    flight.controller.release(flight.now)
+    flight.fly(10)
+    assert flight.mode == 'active'
+
+
+def test_a_robot_that_sits_down_does_that_when_the_human_is_silent(make_flight):
+    flight = make_flight(setpoint={'stop': (Stage('sit', (900.0,) * 4, math.inf),)})
+    flight.fly(5)
+    take_over(flight)
+    drive(flight, 40)
+    flight.fly(2)
+    assert flight.mode == 'stopping'
+    assert flight.controller.command.setpoint.tolist() == [900.0] * 4
 
 
 @pytest.mark.parametrize('bad', [(math.nan,) * 4, (1.0, 2.0)])
@@ -97,7 +161,7 @@ def test_bad_commands_of_the_human_are_refused(flight, bad):
     drive(flight, 40)
     assert not flight.controller.drive(bad, flight.now)
     np.testing.assert_allclose(flight.fly().setpoint, HUMAN)
-    for _ in range(30):
+    for _ in range(60):
         flight.controller.drive(bad, flight.now)
         flight.fly()
     assert flight.mode == 'stopping'

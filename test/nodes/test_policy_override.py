@@ -14,12 +14,15 @@ pytestmark = pytest.mark.ros
 @pytest.fixture
 def override(peer):
     """What listens, and the reasons that it gave its controller to fail."""
+    from robot_rl.deploy.modes import Mode
     from robot_rl.nodes.messages import message_type
     from robot_rl.nodes.policy_override import Override
     from robot_rl.nodes.setpoints import codec
 
     reasons: list[str] = []
-    controller: Any = SimpleNamespace(fail=lambda _now, reason: reasons.append(reason))
+    controller: Any = SimpleNamespace(
+        fail=lambda _now, reason: reasons.append(reason), mode=Mode.ACTIVE
+    )
     output: Any = SimpleNamespace(
         kind=message_type(peer.setpoint.message),
         setpoint=peer.setpoint,
