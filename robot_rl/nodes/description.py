@@ -89,16 +89,14 @@ def processes(
         sim_parameters: more parameters of sim_node.
         level: setpoint level that the policy commands.
         task: what the policy was trained for, whose world the simulation takes.
-        teleop: layout of a device whose messages come on `joy`, see teleop/layouts.py, so that a
-            person can take over; '' leaves that out.
+        teleop: layout (teleop/layouts.py) of a person's device on the topic `joy`; '' for none.
         record: a new .mcap file.
         report: where policy_node writes its durations.
         use_sim_time: whether time is that of /clock.
 
     Raises:
         UnknownNameError: no such engine, goal or layout, with a suggestion.
-        SpecError: a goal for a robot of which nothing is asked, a stick for a level that it cannot
-            drive, or for simulated time.
+        SpecError: a goal of a robot that takes none, or a stick for what it cannot drive.
         RunFolderError: `record` is there already.
     """
     _refuse(robot, engine, goal, record)

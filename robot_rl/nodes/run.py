@@ -84,13 +84,18 @@ def run(
             described, parameter_file(robot), environment, Path(folder), to_terminal=True
         )
         with group:
-            try:
-                group.wait(duration_s)
-            except KeyboardInterrupt:
-                return 0
-            except FlightError:
-                codes = [m.popen.poll() for m in group.members.values()]
-                return next((code for code in codes if code), 1)
+            return _watched(group, duration_s)
+
+
+def _watched(group: Group, duration_s: float) -> int:
+    """Exit code of a group that runs for `duration_s` [s]."""
+    try:
+        group.wait(duration_s)
+    except KeyboardInterrupt:
+        return 0
+    except FlightError:
+        codes = [m.popen.poll() for m in group.members.values()]
+        return next((code for code in codes if code), 1)
     return 0
 
 

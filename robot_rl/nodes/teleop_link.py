@@ -118,7 +118,7 @@ class Link:
             self._say(f'You do not drive: {problem}. Let the dead-man go, then press it again.')
         else:
             self._holder = operator
-            self._told = ''
+            self._told = self.pilot
 
     def _problem(self, operator: str) -> str:
         """Why this person may not drive now, or ''."""

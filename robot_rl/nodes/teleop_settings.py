@@ -65,14 +65,12 @@ class Settings:
             setpoint_message=parameters.get('setpoint_message', ''),
             setpoint_gains=parameters.get('setpoint_gains', True),
             devices=parameters.strings('devices', ('joy',)),
-            controls=_controls(parameters, device, steering.setpoint.fields),
+            controls=_controls(parameters, device, robot, steering.setpoint.fields),
             operator=parameters.get('operator', 'operator'),
             speed=parameters.get('speed', 0.5),
             nice=parameters.get('nice', -10),
             joy_quality=parameters.quality('joy', 'joy'),
         )
-        for other in robot.setpoints.values():  # a parameter file is for every level
-            _shapes(parameters, other.fields)
         parameters.finish()
         found.check(parameters)
         return found
@@ -91,9 +89,13 @@ class Settings:
 
 
 def _shapes(
-    parameters: Parameters, fields: tuple[str, ...]
+    parameters: Parameters, robot: Robot
 ) -> dict[str, tuple[dict[str, str], float, float, float]]:
-    """Field to its axis in each layout ('' for none), its dead zone, expo and scale."""
+    """Field to its axis in each layout ('' for none), its dead zone, expo and scale.
+
+    Of all levels: one parameter file serves them.
+    """
+    levels = robot.setpoints.values()
     return {
         name: (
             {device: parameters.get(f'axes.{device}.{name}', '') for device in LAYOUTS},
@@ -101,15 +103,18 @@ def _shapes(
             parameters.get(f'expo.{name}', 0.3),
             parameters.get(f'scale.{name}', 1.0),
         )
-        for name in fields
+        for name in dict.fromkeys(name for level in levels for name in level.fields)
     }
 
 
-def _controls(parameters: Parameters, device: str, fields: tuple[str, ...]) -> Controls:
+def _controls(
+    parameters: Parameters, device: str, robot: Robot, fields: tuple[str, ...]
+) -> Controls:
     """What axes and buttons of a `device` mean for a setpoint of `fields`."""
     order = layout(device)
     axes: list[Axis | None] = []
-    for names, dead_zone, expo, scale in _shapes(parameters, fields).values():
+    shapes = _shapes(parameters, robot)
+    for names, dead_zone, expo, scale in (shapes[field] for field in fields):
         name = names[device]
         sign = -1.0 if name.startswith('-') else 1.0
         index = order.axis(name.removeprefix('-')) if name else None

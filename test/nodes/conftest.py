@@ -155,6 +155,7 @@ def lasting_nodes(tmp_path_factory, ros) -> Iterator[Nodes]:
 PLACED = {
     'crazyflie': {'base_pos_w': [0.0, 0.0, 1.0], 'goal_pos_w': [0.0, 0.0, 1.0]},
     'racecar': {'scan': [3.0], 'base_lin_vel_b': [2.0, 0.0, 0.0]},
+    'turtlebot': {'scan': [3.0], 'goal_pos_w': [1.0, 0.0, 0.0]},
 }
 """Signals of a peer that are neither the robot's at rest nor zero."""
 
@@ -222,6 +223,7 @@ class Peer:
         self.last_sent = self.last_good = 0.0
         """time.time() of what was sent last, and last before a fault."""
         self._fault: Callable[[Peer], None] | None = None
+        self._others: list[tuple[Any, Callable[[Any], None]]] = []
         self._pacer = Pacer(1.0 / rate_hz)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -296,6 +298,14 @@ class Peer:
             self.setpoints.append((moment, values))
         while (taken := self._hand.take(self._diagnostics)) is not None:
             self.messages.append(taken[0].status[0].message)
+
+        for subscription, keep in self._others:
+            while (taken := self._hand.take(subscription)) is not None:
+                keep(taken[0])
+
+    def listen(self, kind: type, topic: str, qos: Any, keep: Callable[[Any], None]) -> None:
+        """Hear another topic: every message goes to `keep`, in the peer's thread."""
+        self._others.append((self._hand.subscribe(self.node, kind, topic, qos), keep))
 
     def said(self, words: str) -> bool:
         """Whether a diagnostic message so far contains `words`."""
