@@ -72,11 +72,17 @@ class Settings:
             joy_quality=parameters.quality('joy', 'joy'),
         )
         parameters.finish()
-        found.check(parameters)
+        found.check(parameters, device)
         return found
 
-    def check(self, parameters: Parameters) -> None:
+    def check(self, parameters: Parameters, device: str) -> None:
         """Refuse what contradicts itself."""
+        fields = self.steering.setpoint.fields
+        if 'joy' in self.devices and not any(self.controls.axes):
+            raise SpecError(
+                f'The node {parameters.name!r} needs an axis of the {device} for at least one of '
+                f'{", ".join(fields)}, got none. Name one as axes.{device}.{fields[0]}.'
+            )
         for name in self.devices:
             if name not in DEVICES:
                 raise UnknownNameError('device', name, DEVICES)
@@ -119,16 +125,11 @@ def _controls(
         sign = -1.0 if name.startswith('-') else 1.0
         index = order.axis(name.removeprefix('-')) if name else None
         axes.append(None if index is None else Axis(index, sign, dead_zone, expo, scale))
-    if not any(axes):
-        raise SpecError(
-            f'The node {parameters.name!r} needs an axis of the {device} for at least one of '
-            f'{", ".join(fields)}, got none. Name one: axes.{device}.{fields[0]}'
-        )
     buttons = _buttons(parameters, device, order)
     if 'dead_man' not in buttons:
         raise SpecError(
-            f'The node {parameters.name!r} needs a button as dead-man, got none. Name one: '
-            'buttons.dead_man'
+            f'The node {parameters.name!r} needs a button as dead-man, got none. Name one as '
+            'buttons.dead_man.'
         )
     return Controls(
         axes=tuple(axes),
