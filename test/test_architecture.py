@@ -90,7 +90,17 @@ OTHERS: dict[str, set[str]] = {
 >>>>>>> 870a9d0 (Teleop: devices, dead-man, a hand-back that blends, the node that passes a person's motion on)
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
-    'bench': {'numpy', 'torch', 'onnx', 'onnxruntime', 'matplotlib', 'l2f', 'irsim'},
+    'bench': {
+        'gymnasium',
+        'irsim',
+        'l2f',
+        'matplotlib',
+        'numpy',
+        'onnx',
+        'onnxruntime',
+        'stable_baselines3',
+        'torch',
+    },
     'identify': {'matplotlib', 'numpy', 'torch', 'yaml'},
     'commands': {'tyro'},
     'cli': {'tyro'},

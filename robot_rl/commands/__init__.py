@@ -23,6 +23,7 @@ COMMANDS: dict[str, Any] = {
     'data export-lerobot': data.DataExportLerobot,
     'bench sim': bench.BenchSim,
     'bench lidar': bench.BenchLidar,
+    'bench rlpd': bench.BenchRlpd,
     'bench train': bench.BenchTrain,
     'bench curricula': bench.BenchCurricula,
     'bench race': bench.BenchRace,

@@ -52,6 +52,30 @@ class BenchLidar:
 
 
 @dataclass(frozen=True)
+class BenchRlpd:
+    """Updates per second of RLPD, beside SAC of Stable-Baselines3 where it is installed."""
+
+    turns: int = 5
+    """Turns of each contender."""
+    updates: int = 20
+    """Updates of a turn."""
+    threads: int = 1
+    """Torch threads of all."""
+    out: Path | None = None
+    """JSON file for the figures of all turns."""
+
+    def run(self) -> int:
+        """Measure and print."""
+        from robot_rl.bench import rlpd
+
+        rows = rlpd.run(self.turns, self.updates, self.threads)
+        if self.out is not None:
+            rlpd.save(rows, self.out)
+        print(rlpd.text(rows))
+        return 0
+
+
+@dataclass(frozen=True)
 class BenchTrain:
     """What training costs and yields over many seeds, beside the C++ original."""
 
