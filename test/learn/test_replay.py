@@ -141,7 +141,9 @@ def test_returns_are_those_of_a_plain_loop(num):
     batch = replay.all()
     assert batch.episode.tolist() == list(range(len(steps)))
     assert batch.person.tolist() == [step.person for step in steps]
-    for first, row in enumerate(zip(batch.reward, batch.discount, batch.next_observation, strict=True)):
+    for first, row in enumerate(
+        zip(batch.reward, batch.discount, batch.next_observation, strict=True)
+    ):
         reward, discount = 0.0, 1.0
         for step in steps[first : first + num]:
             reward, discount = reward + discount * step.reward, discount * GAMMA

@@ -123,7 +123,7 @@ def test_values_are_those_of_the_closed_form(bins):
             layer.weight.zero_()
             layer.bias.zero_()
         learner._arm.spread.bias.fill_(-8.0)
-    for _ in range(200):
+    for _ in range(400):
         learner._update_critics(replay.sample(32, learner.generator))
     with torch.no_grad():
         found = learner._value(learner._critics['arm'](torch.cat((here, torch.zeros(2, 1)), 1)))
