@@ -31,16 +31,12 @@ OURS: dict[str, set[str]] = {
     'tasks': {'spec', 'mdp', 'robots'},
     'curricula': set(),
     'envs': {'spec', 'mdp', 'robots', 'tasks', 'engines', 'sensors', 'kernels', 'curricula'},
-    'learn': {'spec', 'envs', 'curricula'},
+    'learn': {'spec', 'envs', 'curricula', 'data', 'deploy', 'teleop'},
     'export': {'spec', 'mdp', 'tasks', 'envs', 'learn'},
     'deploy': {'spec'},
-<<<<<<< HEAD
     'data': {'deploy', 'spec'},
-    'nodes': {'deploy', 'spec', 'robots'},
-=======
     'teleop': {'deploy', 'spec'},
     'nodes': {'deploy', 'spec', 'robots', 'teleop'},
->>>>>>> 870a9d0 (Teleop: devices, dead-man, a hand-back that blends, the node that passes a person's motion on)
     'pictures': {'spec'},
     'bench': {
         'deploy',
@@ -66,6 +62,7 @@ OURS: dict[str, set[str]] = {
         'pictures',
         'identify',
         'data',
+        'teleop',
     },
     'cli': {'commands'},
 }
@@ -83,11 +80,8 @@ OTHERS: dict[str, set[str]] = {
     'learn': {'numpy', 'torch', 'rsl_rl', 'tensordict', 'tqdm'},
     'export': {'numpy', 'torch', 'onnx', 'onnxscript', 'onnxruntime'},
     'deploy': {'numpy', 'onnxruntime'},
-<<<<<<< HEAD
     'data': {'numpy'},
-=======
     'teleop': {'numpy'},
->>>>>>> 870a9d0 (Teleop: devices, dead-man, a hand-back that blends, the node that passes a person's motion on)
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
     'bench': {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from robot_rl.commands import bench, data, everyday
+from robot_rl.commands import bench, data, everyday, people
 
 COMMANDS: dict[str, Any] = {
     'list': everyday.List,
@@ -16,6 +16,10 @@ COMMANDS: dict[str, Any] = {
     'run': everyday.Run,
     'identify': everyday.Identify,
     'demo': everyday.Demo,
+    'hil demos': people.HilDemos,
+    'hil train': people.HilTrain,
+    'hil learner': people.HilLearner,
+    'hil actor': people.HilActor,
     'data list': data.DataList,
     'data show': data.DataShow,
     'data filter': data.DataFilter,

@@ -105,6 +105,8 @@ class VectorEnv:
             # All that the functions depend on; the rest is in their sizes.
             lost, taught = LOSS in self.parameters, bool(self._lessons)
             self._fuse(functions, (_parts(task), tuple(drawn), noise, lost, taught))
+        self.autoreset = True
+        """Whether episodes that end are followed by others; without, `reset` is the caller's."""
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: Group = {}
         self._measured: Group = {}
@@ -235,7 +237,7 @@ class VectorEnv:
         if self._lessons:
             self._lessons.earn(outcome['reward'][:, 0])
             self._lessons.end(ended)
-        if len(ended):
+        if len(ended) and self.autoreset:
             self._autoreset(observation, ended)
         return Transition(
             observation, outcome['reward'][:, 0], terminated, truncated, ended, final, step

@@ -16,7 +16,18 @@ from robot_rl.spec.contract import Contract
 
 ENVIRONMENTS = 256
 """Episodes that the statistics of signals are taken over, with all randomization and noise."""
-_TOLD = ('seed', 'engine', 'git_revision', 'git_dirty', 'machine', 'ppo')
+_TOLD = (
+    'seed',
+    'engine',
+    'git_revision',
+    'git_dirty',
+    'machine',
+    'ppo',
+    'learner',
+    'hil',
+    'rlpd',
+    'bc',
+)
 
 
 def export_run(run: Path, out: Path | None = None) -> tuple[Path, Contract]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 VALIDATION_SEED = 500_000  # seeds of training lie below
 EXPORT_SEED = 900_000  # these episodes neither choose nor score a policy
@@ -50,3 +52,51 @@ class TrainConfig:
     """Go on with the run of this name from its last checkpoint."""
     quiet: bool = False
     """No progress bar."""
+
+
+@dataclass(frozen=True)
+class HilConfig:
+    """Options of `robot_rl hil`."""
+
+    task: str = 'insert-panda'
+    """What to learn; one that says how it is learned from people."""
+    demos: tuple[Path, ...] = ()
+    """Files of demonstrations. Of files of practice, what people did there is learned from."""
+    operator: Literal['scripted', 'none'] = 'scripted'
+    """Who corrects: a simulated person, or nobody."""
+    learner: Literal['rlpd', 'bc'] = 'rlpd'
+    """RLPD, which practises; or behavior cloning of the demonstrations alone."""
+    steps: int = 18_000
+    """Control periods of practice; of behavior cloning, its gradient steps at most."""
+    seed: int = 0
+    """Of everything random: below 500,000."""
+    name: str = ''
+    """Name of the folder in runs/; by default task, learner and time."""
+    engine: str = ''
+    """Simulator; by default the first that knows the robot."""
+    validate_every: int = 1_500
+    """Control periods between checkpoints; each is validated, and the best is the run's policy."""
+    validation_episodes: int = 50
+    """Episodes that a checkpoint is validated on."""
+    test_episodes: int = 200
+    """Episodes that the best is scored on, none of which chose it."""
+    threads: int = 1
+    """Torch threads."""
+    resume: bool = False
+    """Go on with the run of this name from its last checkpoint and its recorded episodes."""
+
+
+@dataclass(frozen=True)
+class ActConfig:
+    """Options of `robot_rl hil actor`."""
+
+    folder: Path = Path('runs/insert-panda-apart')
+    """The folder of a run that `robot_rl hil learner` began."""
+    operator: Literal['scripted', 'none'] = 'scripted'
+    """Who corrects: a simulated person, or nobody."""
+    address: str = ''
+    """HOST:PORT of the learner; by default the socket in the folder."""
+    token: str = ''
+    """By default the one in the folder."""
+    speed: float = 1.0
+    """Of the simulation; 0 for as fast as it can."""

@@ -62,6 +62,9 @@ class RlpdConfig:
     """Of a critic that classifies values (HL-Gauss); 0 for one that says a number."""
     value_range: tuple[float, float] = (0.0, 1.0)
     """That the bins cover: returns must lie within."""
+    bounded: bool = False
+    """Whether values to come are kept within `value_range`: what a sparse reward cannot exceed an
+    optimistic critic does not learn."""
     bc_weight: float = 0.0
     """Of the squared distance to what people did, in the actor's loss."""
     gripper: int = 0
@@ -165,6 +168,8 @@ class Rlpd:
             chosen = order[: config.critic_subset]
         found = self._targets['arm'](torch.cat((following, action), 1), chosen)
         value = self._value(found).amin(0)
+        if config.bounded:
+            value = value.clamp(*config.value_range)
         if config.entropy_backup:
             value = value - self._log_temperature.exp() * density
         return torch.addcmul(batch.reward, batch.discount, value)

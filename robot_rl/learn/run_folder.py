@@ -36,15 +36,17 @@ _PACKAGES = ('robot_rl', 'torch', 'rsl-rl-lib', 'numpy', 'numba', 'mujoco-core',
 class RunFolder:
     """Creates and fills one run folder."""
 
-    def __init__(self, path: Path, *, resume: bool = False) -> None:
+    def __init__(self, path: Path, *, resume: bool = False, begun: bool = False) -> None:
         """Open `path`: a new or empty folder, or with `resume` one that holds a run.
+
+        With `begun` one that was begun, whether there is anything to resume or not.
 
         Raises:
             RunFolderError: The folder is occupied, or there is nothing to resume.
         """
         self.path = path
         occupied = path.exists() and (not path.is_dir() or any(path.iterdir()))
-        if occupied and not resume:
+        if occupied and not (resume or begun):
             raise RunFolderError(
                 f'The run folder {path} is occupied. Choose another --name, or continue that run '
                 'with --resume.'

@@ -15,11 +15,13 @@ import torch
 from robot_rl.assets import ranges_path
 from robot_rl.curricula import curriculum
 from robot_rl.envs.engines import make_env
+from robot_rl.envs.functions import observation_size
 from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
 from robot_rl.files import write_json
 from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, TrainConfig
+from robot_rl.learn.networks import Actor
 from robot_rl.learn.ppo import Ppo, PpoConfig, untrained_actor
 from robot_rl.learn.run_folder import RunFolder, load_state, ranges_of, read_config, save_state
 from robot_rl.learn.witness import change, witness
@@ -293,12 +295,20 @@ def load_actor(run: Path) -> tuple[Task, torch.nn.Module, dict[str, Any]]:
     path = run / 'best.pt'
     state = load_state(path)
     try:
-        actor = untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
+        actor = _actor_of(task, config)
         actor.load_state_dict(state['actor'])
     except (KeyError, RuntimeError) as error:
         raise _misfit(path, task, error) from error
     _refuse_changed(path, task, actor.eval(), state)
     return task, actor, config
+
+
+def _actor_of(task: Task, config: dict[str, Any]) -> torch.nn.Module:
+    """The actor that a run with `config` made, without its weights."""
+    if 'ppo' in config:
+        return untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
+    hidden = tuple(config[config['learner']]['hidden'])
+    return Actor(observation_size(task), task.action_size, hidden, torch.Generator())
 
 
 def _misfit(path: Path, task: Task, error: Exception) -> RunFolderError:

@@ -34,14 +34,9 @@ def describe(robot_name: str, policy: str, engine: str) -> LaunchDescription:
     """A simulated robot and its policy; `policy` and `engine` are defaults of the arguments."""
     known = (
         ('policy', policy, 'policy file, as a path or a name in policies/'),
-<<<<<<< HEAD
         ('engine', engine, 'engine of the simulated robot; none for a real one'),
         ('goal', 'default', f'one of {", ".join(GOALS)}; none if somebody else sends it'),
-=======
-        ('engine', engine, "engine of the simulated robot; '' for a real one"),
-        ('goal', 'default', f"one of {', '.join(GOALS)}; '' if somebody else sends it"),
-        ('teleop', '', f"device on the topic joy, one of {', '.join(LAYOUTS)}; '' for none"),
->>>>>>> 870a9d0 (Teleop: devices, dead-man, a hand-back that blends, the node that passes a person's motion on)
+        ('teleop', '', f'device on the topic joy, one of {", ".join(LAYOUTS)}; none for none'),
         ('record', '', 'new .mcap file to record to'),
         ('use_sim_time', 'false', 'take time from /clock'),
     )

@@ -143,6 +143,13 @@ class Task:
     crowd: Callable[[Signals], Tensor] | None = None
     """(what the environments drew and what has changed since) -> (num_envs, n, 2) [m] where the
     people of `world` are, in their order; rows beyond those that there are mean nothing."""
+    action_of: Callable[[Tensor, Signals], Tensor] | None = None
+    """(setpoint, signals) -> the action that asks for it: how a policy would have done what a
+    person did. Only a task that has it can be learned from people."""
+    expert: Callable[[Signals], Tensor] | None = None
+    """(true signals) -> the action of one who sees all: what a simulated person has in mind."""
+    corrections: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Hyperparameters of learning from people that differ from its defaults."""
 
     def __post_init__(self) -> None:
         """Check the declaration against the robot's."""

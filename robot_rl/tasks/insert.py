@@ -26,6 +26,9 @@ ROBOTS = ('panda',)
 
 CONTROL_DT = 0.1  # [s] as SERL and HIL-SERL
 SPEED = (0.1, 0.5)  # [m/s], [rad/s] of the largest action: about 10 mm and 3 degrees a period
+# Where the tool may be, from the pose told along the axes of the hole: the safety box of SERL.
+BOX_LOW, BOX_HIGH = (-0.035, -0.035, -0.09), (0.035, 0.035, 0.01)  # [m]
+BOX_TURN = 0.35  # [rad] about each axis
 IN = 0.002  # [m] from where the tool is with the peg on the floor of the hole: it is in
 SIGNALS = ('joint_pos', 'joint_vel', 'goal_pos_w', 'goal_quat_w')
 # The hand's fingers reach 8 mm beyond the tool and must stay off the block.
@@ -41,6 +44,8 @@ SPREAD = Spread(
     clearance=(0.0005, 0.001),
     error=(0.001, 0.0005, 0.01),
 )
+HOVER = 0.003  # [m] over the block where a person aligns the peg
+ALIGNED = (0.0012, 0.02)  # [m] and sine of half the angle at which they go down
 REPEATABILITY = 1e-4
 """[rad] offsets of joints that are left where a hole is taught by the arm itself: 0.1 mm."""
 
@@ -69,41 +74,57 @@ class Insert:
             ]
         )
 
-    def act(self, action: torch.Tensor, signals: Signals, _memory: torch.Tensor) -> torch.Tensor:
-        """Twist of the tool in the base's frame."""
-        frame, action = self.frame(signals), action.clamp(-1.0, 1.0)
-        parts = (action[:, 0:3], action[:, 3:6])
+    def ahead(self, signals: Signals) -> tuple[torch.Tensor, torch.Tensor]:
+        """Way [m] and turn, as pose_error's, to the pose told, along the axes of the hole."""
+        tip = self.kinematics(signals['joint_pos'][:, : self.kinematics.joints])
+        errors = pose_error(tip, signals['goal_pos_w'], signals['goal_quat_w'])
+        frame = self.frame(signals)
+        way, turn = (observations.rotate_inverse(frame, part) for part in errors)
+        return way, turn
+
+    def bounded(self, action: torch.Tensor, signals: Signals) -> torch.Tensor:
+        """What of `action` (n, 6) does not lead out of the box."""
+        way, turn = self.ahead(signals)
+        low, high = (torch.tensor(side, device=way.device) for side in (BOX_LOW, BOX_HIGH))
+        place = 1.0 / (CONTROL_DT * SPEED[0])
+        angle = 1.0 / (CONTROL_DT * SPEED[1])
         return observations.concat(
-            [
-                most * observations.rotate(frame, part)
-                for part, most in zip(parts, SPEED, strict=True)
-            ]
+            (
+                _between(action[:, 0:3], place * (low + way), place * (high + way)),
+                _between(
+                    action[:, 3:6],
+                    angle * (2.0 * turn - BOX_TURN),
+                    angle * (2.0 * turn + BOX_TURN),
+                ),
+            )
         )
+
+    def act(self, action: torch.Tensor, signals: Signals, _memory: torch.Tensor) -> torch.Tensor:
+        """Twist of the tool in the base's frame, none that would lead out of the box."""
+        frame, action = self.frame(signals), self.bounded(action, signals)
+        parts = zip((action[:, 0:3], action[:, 3:6]), SPEED, strict=True)
+        return observations.concat([v * observations.rotate(frame, part) for part, v in parts])
 
     def action_of(self, setpoint: torch.Tensor, signals: Signals) -> torch.Tensor:
         """The action that asks for `setpoint`: what a person did, as the policy would do it."""
-        frame, parts = self.frame(signals), (setpoint[:, 0:3], setpoint[:, 3:6])
-        return observations.concat(
-            [
-                observations.rotate_inverse(frame, part) / most
-                for part, most in zip(parts, SPEED, strict=True)
-            ]
-        ).clamp(-1.0, 1.0)
+        frame, parts = (
+            self.frame(signals),
+            zip((setpoint[:, 0:3], setpoint[:, 3:6]), SPEED, strict=True),
+        )
+        turned = [observations.rotate_inverse(frame, part) / most for part, most in parts]
+        return observations.concat(turned).clamp(-1.0, 1.0)
 
     def remember(
         self, memory: torch.Tensor, signals: Signals, action: torch.Tensor
     ) -> torch.Tensor:
         """Keep the action, and how far the arm stays behind what was asked before."""
         sent, moved = self.memory(memory, 'sent'), self.tip_twist(signals)
-        quantities = {'action': action.clamp(-1.0, 1.0), 'strain': sent - moved}
+        quantities = {'action': self.bounded(action, signals), 'strain': sent - moved}
         return self.memory.update(memory, quantities)
 
     def observe(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
         """Way and turn to the pose told, coarse and fine, motion, actions and strain."""
-        tip = self.kinematics(signals['joint_pos'][:, : self.kinematics.joints])
-        way, turn = pose_error(tip, signals['goal_pos_w'], signals['goal_quat_w'])
-        frame, moved = self.frame(signals), self.tip_twist(signals)
-        way, turn = (observations.rotate_inverse(frame, part) for part in (way, turn))
+        (way, turn), moved = self.ahead(signals), self.tip_twist(signals)
         return observations.concat(
             (
                 20.0 * way,
@@ -117,6 +138,20 @@ class Insert:
             )
         )
 
+    def expert(self, signals: Signals) -> torch.Tensor:
+        """Above the hole and upright first, then down: what a person who sees the hole wants."""
+        tip = self.kinematics(signals['joint_pos'][:, : self.kinematics.joints])
+        way, turn = pose_error(tip, signals['hole_pos_w'], signals['hole_quat_w'])
+        hole, told = observations.rotation_matrix(signals['hole_quat_w']), self.frame(signals)
+        aside = observations.norm(observations.rotate_inverse(hole, way)[:, 0:2])
+        aligned = (aside < ALIGNED[0]) & (observations.norm(turn) < ALIGNED[1])
+        way, turn = (observations.rotate_inverse(told, part) for part in (way, turn))
+        lift = (15.0 * (way[:, 2:3] - PEG.depth - HOVER)).clamp(-0.5, 0.5)
+        lower = torch.full_like(lift, 0.35)
+        entered = way[:, 2:3] < 0.8 * PEG.depth
+        down = torch.where(aligned.unsqueeze(1) | entered, lower, lift)
+        return observations.concat((15.0 * way[:, 0:2], down, 4.0 * turn)).clamp(-1.0, 1.0)
+
     def error(self, step: Step) -> torch.Tensor:
         """[m] from the tool to where it is with the peg in."""
         tip = self.kinematics(step.signals['joint_pos'][:, : self.kinematics.joints])
@@ -125,6 +160,12 @@ class Insert:
     def inserted(self, step: Step) -> torch.Tensor:
         """1 where the peg is in."""
         return (self.error(step) < IN).float()
+
+
+def _between(action: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """`action` within bounds; who is outside comes back as fast as may be."""
+    inside = torch.minimum(torch.maximum(action.clamp(-1.0, 1.0), low), high)
+    return inside.clamp(-1.0, 1.0)
 
 
 def initial_state(
@@ -190,4 +231,6 @@ def task(robot: Robot) -> Task:
         episode_length_s=10.0,
         world=holes.world,
         solid=True,
+        action_of=insert.action_of,
+        expert=insert.expert,
     )

@@ -1,4 +1,4 @@
-"""Insert: what its action means, where holes are, and that a peg goes into one and no other way."""
+"""Insert: what an action means, where holes are, that a peg goes into one and nowhere else."""
 
 from __future__ import annotations
 
@@ -39,19 +39,42 @@ def ahead(env):
     return observations.rotate_inverse(frame, way), observations.rotate_inverse(frame, turn)
 
 
+def seen(holes):
+    joints = torch.cat((holes['start_joint_pos'], torch.zeros(len(holes['clearance']), 2)), 1)
+    return {'joint_pos': joints, 'joint_vel': 0.0 * joints, **holes}
+
+
 def test_what_a_person_did_is_the_action_that_does_it():
-    seen, memory = {'goal_quat_w': drawn()['goal_quat_w']}, torch.zeros(64, TASK.memory_size)
+    signals, memory = seen(drawn()), torch.zeros(64, TASK.memory_size)
     action = torch.rand(64, 6, generator=torch.Generator().manual_seed(1)) * 2.0 - 1.0
-    setpoint = TASK.act(action, seen, memory)
-    torch.testing.assert_close(ARM.action_of(setpoint, seen), action)
-    assert ARM.action_of(9.0 * setpoint, seen).abs().max() == 1.0
+    setpoint = TASK.act(0.5 * action, signals, memory)
+    torch.testing.assert_close(ARM.action_of(setpoint, signals), 0.5 * action)
+    assert ARM.action_of(9.0 * setpoint, signals).abs().max() == 1.0
 
 
 def test_down_is_down_and_aside_is_along_the_hole():
-    quat = torch.tensor([[0.0, 1.0, 0.0, 0.0]])  # points down, x as the world's
-    twist = TASK.act(torch.tensor([[1.0, 0.0, 0.5, 0.0, 0.0, 0.0]]), {'goal_quat_w': quat}, None)
-    expected = torch.tensor([[0.1, 0.0, -0.05, 0.0, 0.0, 0.0]])
+    signals = {name: rows[:1] for name, rows in seen(drawn(1)).items()}
+    signals['goal_quat_w'] = torch.tensor([[0.0, 1.0, 0.0, 0.0]])  # points down, x as the world's
+    twist = TASK.act(torch.tensor([[0.2, 0.0, 0.5, 0.0, 0.0, 0.0]]), signals, None)
+    expected = torch.tensor([[0.02, 0.0, -0.05, 0.0, 0.0, 0.0]])
     torch.testing.assert_close(twist, expected, atol=1e-6, rtol=0.0)
+
+
+def test_nothing_leads_out_of_the_box_and_who_is_outside_comes_back():
+    signals = seen(drawn())
+    wild = torch.where(torch.rand(64, 6, generator=torch.Generator().manual_seed(2)) < 0.5, -1, 1)
+    low, high = torch.tensor(insert.BOX_LOW), torch.tensor(insert.BOX_HIGH)
+    for far in (0.0, 0.2):
+        there = signals | {'goal_pos_w': signals['goal_pos_w'] + torch.tensor([far, 0.0, 0.0])}
+        way, turn = ARM.ahead(there)
+        action = ARM.bounded(wild.float(), there)
+        after = insert.CONTROL_DT * insert.SPEED[0] * action[:, :3] - way
+        outside = (-way < low) | (-way > high)
+        assert outside.any() == bool(far)
+        assert (after.abs() < way.abs())[outside].all()
+        assert ((after > low - 1e-6) & (after < high + 1e-6))[~outside].all()
+        angle = insert.CONTROL_DT * insert.SPEED[1] * action[:, 3:] - 2.0 * turn
+        assert angle.abs().max() <= insert.BOX_TURN + 1e-6
 
 
 def test_what_is_told_of_a_hole_is_wrong_by_more_than_its_clearance():
@@ -94,7 +117,7 @@ def test_a_hole_is_as_wide_as_it_was_drawn_and_the_peg_is_above_it():
 
 def test_who_is_shown_the_hole_gets_the_peg_in(env):
     env.reset()
-    for _ in range(45):
+    for _ in range(70):
         way, turn = ahead(env)
         aligned = (way[:, :2].norm(dim=1) < 8e-4) & (turn.norm(dim=1) < 0.01)
         down = torch.where(aligned, 0.3, 20.0 * (way[:, 2] - 0.03))
