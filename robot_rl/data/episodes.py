@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.data.header import Header, check, digest_of, header_of, to_json
+from robot_rl.data.header import NOTE, Header, check, digest_of, header_of, to_json
 from robot_rl.data.reader import Episode, Episodes, Label, read
 from robot_rl.data.schemas import channels
 from robot_rl.deploy.record import MIN_FREE, Recording
@@ -54,6 +54,7 @@ class EpisodeWriter:
         """
         self.path, self.header = path, header
         self._recording = Recording(path, min_free=min_free, profile='')
+        self._recording.note(NOTE, {'header': to_json(header)})
         every = channels(header.signals)
         self._ids = {topic: self._recording.add(channel) for topic, channel in every.items()}
         self.episodes = 0
@@ -63,8 +64,7 @@ class EpisodeWriter:
         self.step_index = 0
         """Of the next step of the current episode, those refused counted."""
         self._running = False
-        self._put('/header', 0.0, to_json(header))
-        self._recording.flush(time.monotonic(), always=True)
+        self._last = 0.0
 
     def begin(self, stamp: float, seed: int | None = None) -> None:
         """Begin an episode at `stamp` [s]; one that did not end stays as one that broke off.
@@ -181,7 +181,7 @@ class EpisodeWriter:
     def close(self) -> None:
         """Write the index and close. Does nothing the second time. Raises RunFolderError."""
         if self._recording.open:
-            self._say('/closed', 0.0, {'episodes': self.episodes, 'steps': self.steps})
+            self._say('/closed', self._last, {'episodes': self.episodes, 'steps': self.steps})
             self._recording.close()
 
     def _signals(self, where: str, signals: Mapping[str, Row]) -> dict[str, list[float]]:
@@ -214,9 +214,7 @@ class EpisodeWriter:
                 f'A message of episode {self.episodes - 1} is not recorded: its stamp is {stamp}, '
                 'expected seconds. Read the clock again.'
             )
-        self._put(topic, stamp, json.dumps(message, allow_nan=False).encode())
-        self._recording.flush(time.monotonic())
-
-    def _put(self, topic: str, stamp: float, data: bytes) -> None:
-        at = round(max(stamp, 0.0) * 1e9)
+        self._last = stamp
+        at, data = round(max(stamp, 0.0) * 1e9), json.dumps(message, allow_nan=False).encode()
         self._recording.write(self._ids[topic], data, at, at)
+        self._recording.flush(time.monotonic())

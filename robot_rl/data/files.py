@@ -75,7 +75,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
 def table(rows: Iterable[Summary]) -> str:
     """Say it as text, a line each."""
     head = ('file', 'task', 'kind', 'episodes', 'success', 'steps', 'person', 'time', '')
-    cells = [head]
+    cells: list[tuple[str, ...]] = [head]
     for row in rows:
         success = f'{row.successes / row.episodes:.0%}' if row.episodes else '-'
         person = f'{row.person / row.steps:.1%}' if row.steps else '-'

@@ -13,6 +13,8 @@ from robot_rl.errors import RecordingError
 from robot_rl.spec.task import Task
 
 SCHEMA = 1
+NOTE = 'robot_rl.episodes'
+"""Name under which a file keeps it."""
 Kind = Literal['demonstration', 'online']
 _TEXTS = ('task', 'robot', 'level', 'kind', 'source', 'created', 'digest')
 _COUNTS = ('action_size', 'memory_size')
@@ -24,7 +26,7 @@ _CONTRACT = (
 
 @dataclass(frozen=True)
 class Header:
-    """First message of a file. Make one with `header_of`."""
+    """What a file says of all its episodes. Make one with `header_of`."""
 
     task: str
     """Id, '<task>-<robot>'."""
@@ -111,12 +113,12 @@ def check(header: Header, task: Task) -> None:
         )
 
 
-def to_json(header: Header) -> bytes:
-    """JSON of the first message."""
-    return json.dumps({'schema': SCHEMA, **asdict(header)}, allow_nan=False).encode()
+def to_json(header: Header) -> str:
+    """As a file keeps it."""
+    return json.dumps({'schema': SCHEMA, **asdict(header)}, allow_nan=False)
 
 
-def from_json(data: bytes, where: str) -> Header:
+def from_json(data: str, where: str) -> Header:
     """Read what `to_json` wrote; `where` is named in errors.
 
     Raises:

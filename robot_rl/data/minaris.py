@@ -67,7 +67,7 @@ def to_minari(sources: Sequence[Path], dataset: str) -> int:
             description=f'{header.kind} of {header.task}, control period {header.control_dt} s',
             data_format='arrow',
         )
-    made.storage.update_metadata({KEY: to_json(header).decode()})
+    made.storage.update_metadata({KEY: to_json(header)})
     return len(buffers)
 
 
@@ -93,7 +93,7 @@ def from_minari(dataset: str, out: Path) -> int:
             f'The dataset {dataset} does not say what its numbers are: it has no header of '
             'robot_rl. Give one that was made by: robot_rl data convert'
         )
-    header = from_json(told.encode(), f'the dataset {dataset}')
+    header = from_json(told, f'the dataset {dataset}')
     write(out, header, _episodes(found, header))
     return len(found)
 

@@ -6,6 +6,8 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from robot_rl.data.reader import Episode
 from robot_rl.errors import MissingPackageError
 from robot_rl.files import write_file
@@ -41,10 +43,12 @@ def plot(episode: Episode, title: str, fields: tuple[str, ...], out: Path) -> No
     figure.suptitle(title, fontsize=11)
     for axis, (name, values, names) in zip(axes, rows, strict=True):
         _shade(axis, time, episode)
-        steps = values.shape[0] == len(episode)
+        style: dict[str, Any] = {'linewidth': 1.0}
+        if len(values) == len(episode):  # one for each step, which lasts until the next
+            style['drawstyle'] = 'steps-post'
+            values = np.vstack([values, values[-1:]])
         for i in range(values.shape[1]):
-            style: dict[str, Any] = {'drawstyle': 'steps-post'} if steps else {}
-            axis.plot(time[: len(values)], values[:, i], linewidth=1.0, label=names[i], **style)
+            axis.plot(time, values[:, i], label=names[i], **style)
         axis.set_title(name, fontsize=9, loc='left')
         axis.grid(alpha=0.3)
         if 1 < values.shape[1] <= MOST:

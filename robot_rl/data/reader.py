@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from robot_rl.data.header import Header, from_json
+from robot_rl.data.header import NOTE, Header, from_json
+from robot_rl.deploy.record import notes
 from robot_rl.deploy.record import read as read_messages
 from robot_rl.errors import RecordingError
 
@@ -78,14 +79,13 @@ class Episodes:
             RecordingError: it holds no episodes or a damaged header.
         """
         self.path = path
-        first = next(read_messages(path), None)
-        if first is None or first.topic != '/header':
-            got = f'its first topic is {first.topic!r}' if first else 'it is empty'
+        header = notes(path).get(NOTE, {}).get('header')
+        if header is None:
             raise RecordingError(
-                f'{path} is no file of episodes: {got}, expected /header. Give one that robot_rl '
-                'recorded episodes to.'
+                f'{path} is no file of episodes: it has no header, which is the first that is '
+                'written. Give one that robot_rl recorded episodes to.'
             )
-        self.header: Header = from_json(first.data, str(path))
+        self.header: Header = from_json(header, str(path))
         self.closed = False
         """After an iteration: whether whoever wrote it closed it."""
 

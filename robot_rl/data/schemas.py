@@ -24,7 +24,6 @@ def channels(signals: dict[str, int]) -> dict[str, Channel]:
     """Topic to channel, of a file with these signals."""
     rows = {'type': 'object', 'properties': dict.fromkeys(signals, _ROW)}
     every = (
-        _channel('/header', 'Header', task=_TEXT, kind=_TEXT, source=_TEXT, created=_TEXT),
         _channel('/begin', 'Begin', episode=_COUNT),
         _channel(
             '/step',

@@ -118,6 +118,10 @@ class Recording:
         more = {'offered_qos_profiles': ''} if channel.encoding == MESSAGE_ENCODING else {}
         return int(self._writer.register_channel(channel.topic, channel.encoding, schema_id, more))
 
+    def note(self, name: str, told: dict[str, str]) -> None:
+        """Write what holds for the whole file, at once; `notes` reads it. Raises RunFolderError."""
+        self._guarded(self._writer.add_metadata, name, told)
+
     def write(self, channel: int, data: bytes, log_time: int, publish_time: int) -> None:
         """Add a serialized message; times in nanoseconds. Raises RunFolderError."""
         self.messages += 1
@@ -180,14 +184,40 @@ def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
     Raises:
         RunFolderError: the file is missing or is no MCAP file at all.
     """
+    records = _mcap('records')
+    schemas: dict[int, tuple[str, str]] = {0: ('', '')}
+    channels: dict[int, tuple[str, str, str]] = {}
+    for record in _records(path):
+        if isinstance(record, records.Schema):
+            schemas[record.id] = (record.name, record.data.decode())
+        elif isinstance(record, records.Channel):
+            channels[record.id] = (record.topic, *schemas[record.schema_id])
+        elif isinstance(record, records.Message):
+            topic, ros_type, schema = channels[record.channel_id]
+            if topics is None or topic in topics:
+                yield Message(topic, ros_type, record.log_time, record.data, schema)
+
+
+def notes(path: Path) -> dict[str, dict[str, str]]:
+    """What `Recording.note` wrote before the first messages, by name. Raises as `read` does."""
+    records = _mcap('records')
+    found: dict[str, dict[str, str]] = {}
+    for record in _records(path, emit_chunks=True):
+        if isinstance(record, records.Chunk):
+            break
+        if isinstance(record, records.Metadata):
+            found[record.name] = dict(record.metadata)
+    return found
+
+
+def _records(path: Path, **options: bool) -> Iterator[Any]:
+    """What a file consists of, up to its index or to where it breaks off."""
     records, reader = _mcap('records'), _mcap('stream_reader')
     broken = (
         *(StopIteration, EOFError, struct.error, ValueError, KeyError, MemoryError, OverflowError),
         _mcap('exceptions').McapError,
         getattr(reader.zstandard, 'ZstdError', EOFError),
     )
-    schemas: dict[int, tuple[str, str]] = {0: ('', '')}
-    channels: dict[int, tuple[str, str, str]] = {}
     try:
         stream = path.open('rb')
     except OSError as error:
@@ -203,22 +233,15 @@ def read(path: Path, topics: frozenset[str] | None = None) -> Iterator[Message]:
                 'one that robot_rl wrote.'
             )
         stream.seek(0)
-        iterator = iter(reader.StreamReader(stream, validate_crcs=True).records)
+        iterator = iter(reader.StreamReader(stream, validate_crcs=True, **options).records)
         while True:
             try:
                 record = next(iterator)
             except broken:
-                return  # broken off in the middle of a record
+                return
             if isinstance(record, records.DataEnd):
-                return  # only an index follows
-            if isinstance(record, records.Schema):
-                schemas[record.id] = (record.name, record.data.decode())
-            elif isinstance(record, records.Channel):
-                channels[record.id] = (record.topic, *schemas[record.schema_id])
-            elif isinstance(record, records.Message):
-                topic, ros_type, schema = channels[record.channel_id]
-                if topics is None or topic in topics:
-                    yield Message(topic, ros_type, record.log_time, record.data, schema)
+                return
+            yield record
 
 
 def _mcap(module: str) -> Any:

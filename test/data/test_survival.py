@@ -75,7 +75,7 @@ def test_a_foreign_file_is_refused(tmp_path):
     recording = Recording(tmp_path / 'flight.mcap', min_free=0)
     recording.write(recording.add(Channel('/odom', 'Odometry', '')), b'1234', 0, 0)
     recording.close()
-    with pytest.raises(RecordingError, match="its first topic is '/odom', expected /header"):
+    with pytest.raises(RecordingError, match='it has no header'):
         read(tmp_path / 'flight.mcap')
 
 
