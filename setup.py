@@ -51,7 +51,7 @@ ROS = [
     'pyyaml>=6.0',
     MCAP,
 ]
-# Episodes, and their conversion to and from the datasets of others: 150 MB, of which pyarrow 140.
+# Episodes, and their conversion to and from the datasets of others. pyarrow: 170 MB installed.
 DATA = [*CLI, MCAP, 'pyarrow>=18.0', 'minari>=0.5.3; python_version >= "3.11"']
 VIDEO = ['av>=14.0', 'pillow>=10.1']  # FFmpeg with x264 inside; 36 MB
 GPU = ['warp-lang>=1.10']
