@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+import importlib
 import json
 import os
 from pathlib import Path
@@ -258,14 +259,11 @@ def _write(path: Path, table: Any) -> None:
 
 def _arrow() -> Any:
     try:
-        import pyarrow
+        return importlib.import_module('pyarrow')
     except ImportError:
         raise MissingPackageError('pyarrow') from None
-    return pyarrow
 
 
 def _parquet() -> Any:
     _arrow()
-    import pyarrow.parquet
-
-    return pyarrow.parquet
+    return importlib.import_module('pyarrow.parquet')

@@ -8,6 +8,7 @@ header into the metadata of the dataset, so that what comes back is what went in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+import importlib
 import importlib.util
 import json
 from pathlib import Path
@@ -187,8 +188,7 @@ def _minari() -> Any:
     if importlib.util.find_spec('pyarrow') is None:  # by which it stores, imported when it does
         raise MissingPackageError('pyarrow')
     try:
-        import minari
-        import minari.data_collector
+        importlib.import_module('minari.data_collector')
+        return importlib.import_module('minari')
     except ImportError:
         raise MissingPackageError('minari') from None
-    return minari

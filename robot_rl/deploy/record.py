@@ -119,7 +119,7 @@ class Recording:
         return int(self._writer.register_channel(channel.topic, channel.encoding, schema_id, more))
 
     def note(self, name: str, told: dict[str, str]) -> None:
-        """Write what holds for the whole file, at once; `notes` reads it. Raises RunFolderError."""
+        """Write, at once, what holds for the whole file; see `notes`. Raises RunFolderError."""
         self._guarded(self._writer.add_metadata, name, told)
 
     def write(self, channel: int, data: bytes, log_time: int, publish_time: int) -> None:
