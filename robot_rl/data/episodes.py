@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.data.header import NOTE, Header, check, digest_of, header_of, to_json
+from robot_rl.data.header import NOTE, Header, check, digest_of, header_of, note_of
 from robot_rl.data.reader import Episode, Episodes, Label, read
 from robot_rl.data.schemas import channels
 from robot_rl.deploy.record import MIN_FREE, Recording
@@ -54,7 +54,7 @@ class EpisodeWriter:
         """
         self.path, self.header = path, header
         self._recording = Recording(path, min_free=min_free, profile='')
-        self._recording.note(NOTE, {'header': to_json(header)})
+        self._recording.note(NOTE, note_of(header))
         every = channels(header.signals)
         self._ids = {topic: self._recording.add(channel) for topic, channel in every.items()}
         self.episodes = 0

@@ -113,6 +113,24 @@ def check(header: Header, task: Task) -> None:
         )
 
 
+def note_of(header: Header) -> dict[str, str]:
+    """What a file keeps of it under NOTE: its JSON and the checksum of that."""
+    text = to_json(header)
+    return {'header': text, 'sha256': hashlib.sha256(text.encode()).hexdigest()}
+
+
+def from_note(note: Mapping[str, str], where: str) -> Header:
+    """Read what `note_of` made; `where` is named in errors. Raises RecordingError."""
+    text = note.get('header', '')
+    if hashlib.sha256(text.encode()).hexdigest() != note.get('sha256'):
+        raise RecordingError(
+            f'The header of {where} is not what was written: its checksum is '
+            f'{note.get("sha256")!r}, expected that of its text. Read the original, or leave this '
+            'file out.'
+        )
+    return from_json(text, where)
+
+
 def to_json(header: Header) -> str:
     """As a file keeps it."""
     return json.dumps({'schema': SCHEMA, **asdict(header)}, allow_nan=False)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from robot_rl.data.header import NOTE, Header, from_json
+from robot_rl.data.header import NOTE, Header, from_note
 from robot_rl.deploy.record import notes
 from robot_rl.deploy.record import read as read_messages
 from robot_rl.errors import RecordingError
@@ -79,13 +79,13 @@ class Episodes:
             RecordingError: it holds no episodes or a damaged header.
         """
         self.path = path
-        header = notes(path).get(NOTE, {}).get('header')
-        if header is None:
+        note = notes(path).get(NOTE)
+        if note is None:
             raise RecordingError(
                 f'{path} is no file of episodes: it has no header, which is the first that is '
                 'written. Give one that robot_rl recorded episodes to.'
             )
-        self.header: Header = from_json(header, str(path))
+        self.header: Header = from_note(note, str(path))
         self.closed = False
         """After an iteration: whether whoever wrote it closed it."""
 
@@ -99,13 +99,14 @@ class Episodes:
         try:
             for message in read_messages(self.path):
                 content: dict[str, Any] = json.loads(message.data)
-                if message.topic == '/begin':
-                    yield from told.episodes(self.header)
-                    told = _Told(int(content['episode']), content['seed'])
-                elif message.topic == '/closed':
+                if message.topic == '/closed':
                     self.closed = True
-                else:
-                    told.take(message.topic, message.log_time, content)
+                    continue
+                number = int(content['episode'])
+                if message.topic == '/begin' or number != told.number:  # or its begin is lost
+                    yield from told.episodes(self.header)
+                    told = _Told(number, content.get('seed'))
+                told.take(message.topic, message.log_time, content)
             yield from told.episodes(self.header)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RecordingError(
