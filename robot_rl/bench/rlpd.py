@@ -87,7 +87,8 @@ def _transitions() -> tuple[torch.Tensor, ...]:
 
 def _ours(config: RlpdConfig) -> Callable[[], object]:
     learner, replay = Rlpd(OBSERVATION, ACTION, config, 0), Replay(OBSERVATION, ACTION, STORED)
-    replay.add(*_transitions(), config.discount)
+    seen, action, reward, following = _transitions()
+    replay.add(seen, action, reward, following, config.discount)
     return lambda: learner.update(replay.sample)
 
 
