@@ -97,7 +97,7 @@ class Hand:
         self.share = clamp_share(share)
         """Share of the robot's speed that a stick at its end asks for."""
         self.problem = ''
-        """Why the newest reading was not believed; '' if it was."""
+        """Why the newest reading, or its dead-man, was not believed; '' if it was."""
         self._counts: tuple[int, int] | None = None
         self._before: tuple[int, ...] = ()
         self._armed = False
@@ -127,6 +127,11 @@ class Hand:
             self.share = clamp_share(self.share - SPEED_STEP)
         down = bool(buttons[controls.dead_man])
         self._armed = self._armed or not down
+        if not self._armed:
+            self.problem = (
+                'the dead-man was down when the device was first heard, or at a fault, and may '
+                'hang; let it go, then press it again'
+            )
         free = controls.clutch is not None and bool(buttons[controls.clutch])
         return Stick(
             stamp,
