@@ -14,9 +14,10 @@ from robot_rl.deploy.watchdog import FUTURE_S
 BLEND_S = 0.3
 """[s] over which the setpoint goes from the last one sent to the human's, and back to the
 policy's."""
-MAX_PERIODS = 2.0
+MAX_PERIODS = 1.75
 """Control periods that a human's command may be old while they drive, where the robot does not
-allow less. The safe action then begins within three after the last one: see docs/teleop.md."""
+allow less. The safe action begins at most one period after that; a quarter is for the way of the
+last command, so that there are three in all: see docs/teleop.md."""
 
 
 class Takeover:

@@ -10,7 +10,7 @@ from robot_rl.teleop.stick import Button, Stick
 
 INTERVALS = 8
 """Intervals between messages over which their rate is measured."""
-LATE = 1.25
+LATE = 1.15
 """Times the longest period allowed that the mean of these may be: drivers round it to whole
 milliseconds, and the machine is late at times."""
 

@@ -98,7 +98,7 @@ def test_release_of_nothing_keeps_the_memory(flight):
     assert flight.policy.memory[0] == 10.0
 
 
-SILENT = "the human's command is 0.021 s old, limit 0.02 s"
+SILENT = "the human's command is 0.021 s old, limit 0.0175 s"
 
 
 def test_silence_of_the_human_starts_the_safe_action_within_three_periods(flight):
