@@ -47,7 +47,7 @@ class Steering:
         self._low = np.minimum(np.maximum(setpoint.low, least), self._neutral)
         self._high = np.maximum(np.minimum(setpoint.high, most), self._neutral)
 
-    def values(self, motion: Sequence[float]) -> NDArray[np.float64]:
+    def values(self, motion: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Setpoint (size,) [SI] for `motion` (size,), each -1 to 1; straight lines between.
 
         Raises SpecError for a motion of another size or beyond these.

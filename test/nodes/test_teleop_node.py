@@ -274,7 +274,7 @@ def test_parameters_that_cannot_be_meant_are_refused(ros, policy, values, words)
 
 
 def test_a_run_refuses_a_person_it_cannot_serve():
-    made = {'engine': '', 'level': 'drive', 'teleop': 'gamepad'}
+    made: dict[str, Any] = {'engine': '', 'level': 'drive', 'teleop': 'gamepad'}
     car = registry.robot('racecar')
     names = [process.executable for process in processes(car, Path('x.onnx'), **made)]
     assert names == ['policy_node', 'teleop_node']

@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import termios
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ class Pad:
     """A pad that sends at a rate."""
 
     def __init__(self, dt=DT):
-        self.joy, self.now, self.dt = Joy(Hand(CONTROLS), DT, 2 * DT), 10.0, dt
+        self.joy: Any = Joy(Hand(CONTROLS), DT, 2 * DT)
+        self.now, self.dt = 10.0, dt
 
     def send(self, times=1, *, held=False, axis=1.0, label=False, source='a'):
         for _ in range(times):
@@ -118,7 +120,7 @@ class Scripted:
 
 def test_of_two_devices_the_first_drives_until_it_lets_go():
     a, b = Scripted('a'), Scripted('b')
-    pilots = Pilots([a, b])
+    pilots: Any = Pilots([a, b])
     assert not pilots.read(0.0).held
     b.hold(True)
     assert pilots.read(0.0).operator == 'b'
@@ -159,7 +161,7 @@ def strike(terminal, keyboard, keys, now):
 
 
 def test_a_key_that_repeats_drives_and_one_that_is_tapped_does_not(terminal):
-    keyboard = Keyboard(2, 'anna', share=0.5, file=terminal[1])
+    keyboard: Any = Keyboard(2, 'anna', share=0.5, file=terminal[1])
     assert not strike(terminal, keyboard, b'w', 0.0).held
     stick = strike(terminal, keyboard, b'w', 0.5)
     assert stick.held
@@ -172,7 +174,7 @@ def test_a_key_that_repeats_drives_and_one_that_is_tapped_does_not(terminal):
 
 
 def test_another_key_keeps_the_dead_man_and_moves_nothing_until_it_repeats(terminal):
-    keyboard = Keyboard(2, share=1.0, file=terminal[1])
+    keyboard: Any = Keyboard(2, share=1.0, file=terminal[1])
     for now in (0.0, 0.5, 0.55):
         strike(terminal, keyboard, b'w', now)
     stick = strike(terminal, keyboard, b'd', 0.6)
@@ -186,7 +188,7 @@ def test_another_key_keeps_the_dead_man_and_moves_nothing_until_it_repeats(termi
 
 
 def test_letters_are_labels_and_signs_the_speed(terminal):
-    keyboard = Keyboard(2, share=0.5, file=terminal[1])
+    keyboard: Any = Keyboard(2, share=0.5, file=terminal[1])
     assert strike(terminal, keyboard, b'y', 0.0).pressed == {Button.SUCCESS}
     assert strike(terminal, keyboard, b'x\xff\x1b[A', 0.1).pressed == {Button.STOP}
     strike(terminal, keyboard, b'+', 0.2)
@@ -198,7 +200,7 @@ def test_letters_are_labels_and_signs_the_speed(terminal):
 
 def test_the_terminal_is_given_back_and_a_closed_one_is_gone(terminal):
     before = termios.tcgetattr(terminal[1])
-    keyboard = Keyboard(2, file=terminal[1])
+    keyboard: Any = Keyboard(2, file=terminal[1])
     assert termios.tcgetattr(terminal[1])[3] != before[3]
     keyboard.close()
     assert termios.tcgetattr(terminal[1]) == before

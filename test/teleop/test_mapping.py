@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,14 +27,14 @@ CONTROLS = Controls(
 REST = (0.0,) * 4
 
 
-def read(hand, axes=REST, pressed=(), stamp=1.0):
+def read(hand: Any, axes=REST, pressed=(), stamp=1.0):
     return hand.read(axes, [int(index in pressed) for index in range(6)], stamp)
 
 
 @pytest.fixture
 def hand():
     """One that was seen with everything let go."""
-    found = Hand(CONTROLS, 'anna', share=1.0)
+    found: Any = Hand(CONTROLS, 'anna', share=1.0)
     assert not read(found).held
     return found
 
