@@ -55,8 +55,11 @@ ROS = [
 DATA = [*CLI, MCAP, 'pyarrow>=18.0', 'minari>=0.5.3; python_version >= "3.11"']
 VIDEO = ['av>=14.0', 'pillow>=10.1']  # FFmpeg with x264 inside; 36 MB
 GPU = ['warp-lang>=1.10']
+TELEOP = ['aiohttp>=3.9']
 DEV = [
     *VIDEO,
+    *TELEOP,
+    'playwright>=1.50',  # drives an installed chromium in tests of the page
     *GPU,  # kernels are compiled for a GPU ahead of time, which needs none
     'pytest>=8.4',
     'pytest-cov>=6.0',
@@ -98,7 +101,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed', 'pictures/viewer.*', 'nodes/definitions/*/*/*']},
+    package_data={PACKAGE: ['py.typed', 'pictures/*.html', 'pictures/*.js', 'teleop/web/page/*', 'nodes/definitions/*/*/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),
@@ -114,6 +117,7 @@ setup(
         'data': DATA,
         'video': VIDEO,
         'gpu': GPU,
+        'teleop': TELEOP,
         'dev': DEV,
     },
     entry_points={'console_scripts': ['robot_rl = robot_rl.cli:main']},

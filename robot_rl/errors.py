@@ -14,6 +14,7 @@ NEEDED: dict[str, tuple[str, str, str]] = {
     'onnxruntime': ('Running a policy', '', 'Install it with: pip install onnxruntime'),
     'rclpy': ('Running over ROS 2', 'ros', 'Source a ROS 2, or take its wheels.'),
     'mcap': ('Recording', 'ros', ''),
+    'aiohttp': ('Driving from a browser', 'teleop', ''),
     'mujoco': ('The mujoco engine', 'train', 'It needs Python 3.11.'),
     'pybullet': ('The pybullet engine', 'judge', 'Its wheels are for Python 3.10 and 3.11.'),
     'warp': ('Running kernels on a GPU', 'gpu', ''),
@@ -73,6 +74,10 @@ class FlightError(RobotRLError):
 
 class RecordingError(RobotRLError):
     """A recording that cannot answer what is asked: no setpoints, another robot, too short."""
+
+
+class TeleopError(RobotRLError):
+    """A device for a person to drive with that cannot be had: its address, token or files."""
 
 
 class RunFolderError(RobotRLError):

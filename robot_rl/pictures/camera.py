@@ -30,9 +30,19 @@ def smoothed(values: np.ndarray, deviation: float) -> np.ndarray:
 
 def follow(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """What the camera looks at, (n, 3), and how much around it must be in sight, (n,) [m]."""
+    focus, extent = aim(scene)
+    if scene.episode.task.robot.fixed_base:
+        return np.tile(focus.mean(axis=0), (len(focus), 1)), extent
+    deviation = SMOOTHING_S / scene.episode.task.control_dt
+    both = smoothed(np.column_stack([focus, extent]), deviation)
+    return both[:, :3], both[:, 3]
+
+
+def aim(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Like `follow`, before it is smoothed."""
     focus, extent = scene.robot.astype(float), np.full(len(scene.robot), 3.0 * scene.radius)
     if scene.episode.task.robot.fixed_base:
-        return np.tile(focus.mean(axis=0), (len(focus), 1)), 0.45 * extent
+        return focus, 0.45 * extent
     if scene.goal is not None:
         way = scene.goal - focus
         distance = np.linalg.norm(way, axis=1)
@@ -40,9 +50,7 @@ def follow(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
         near = np.minimum(1.0, furthest / (distance + 1e-9)) ** 2  # lets go of one out of reach
         focus = focus + 0.5 * near[:, None] * way
         extent = np.maximum(extent, 0.6 * near * distance + 2.5 * scene.radius)
-    deviation = SMOOTHING_S / scene.episode.task.control_dt
-    both = smoothed(np.column_stack([focus, extent]), deviation)
-    return both[:, :3], both[:, 3]
+    return focus, extent
 
 
 def survey(scene: Scene) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from robot_rl.pictures import raster, studio
 from robot_rl.pictures.camera import AZIMUTH, ELEVATION, FIELD, follow
 from robot_rl.pictures.episode import Episode
 from robot_rl.pictures.mesh import Mesh
-from robot_rl.pictures.scene import PLUMB, stage
+from robot_rl.pictures.scene import PLUMB, Scene, stage
 from robot_rl.pictures.theme import THEME
 
 RATE = 60.0
@@ -31,10 +31,10 @@ def page(episodes: Sequence[Episode], path: Path) -> None:
     if not episodes:
         raise SpecError('A page needs at least one episode, got none.')
     meshes: dict[bytes, int] = {}
-    described = [_episode(episode, meshes) for episode in episodes]
+    told = [_episode(episode, meshes) for episode in episodes]
     data = {
-        'look': _look(),
-        'episodes': described,
+        'look': look(),
+        'episodes': told,
         'meshes': [json.loads(mesh) for mesh in meshes],
     }
     first = episodes[0]
@@ -44,6 +44,7 @@ def page(episodes: Sequence[Episode], path: Path) -> None:
         'theme': THEME,
         # In a script element the only thing to hide is what would close it.
         'data': json.dumps(data, allow_nan=False).replace('</', '<\\/'),
+        'drawing': (HERE / 'drawing.js').read_text(encoding='utf-8'),
         'script': (HERE / 'viewer.js').read_text(encoding='utf-8'),
     }
     text = (HERE / 'viewer.html').read_text(encoding='utf-8')
@@ -53,7 +54,7 @@ def page(episodes: Sequence[Episode], path: Path) -> None:
     write_file(path, text.encode())
 
 
-def _look() -> dict[str, Any]:
+def look() -> dict[str, Any]:
     """What the film and the page have in common."""
     surface = (
         raster.AMBIENT,
@@ -83,9 +84,35 @@ def _episode(episode: Episode, meshes: dict[bytes, int]) -> dict[str, Any]:
     """One episode as JSON; its meshes are added to `meshes`, unless they are there already."""
     scene = stage(episode)
     focus, extent = follow(scene)
-    look = studio.floor_look(scene, focus, extent)
     num, step = len(episode.time), max(1, math.ceil(1.0 / (RATE * episode.task.control_dt)))
     kept = np.unique(np.append(np.arange(0, num, step), num - 1))
+    return {
+        'name': episode.name[:1].upper() + episode.name[1:],
+        'ended': episode.ended,
+        'failed': episode.failed,
+        'step': step * episode.task.control_dt,
+        'time': _floats(episode.time[kept]),
+        **described(scene, focus, extent, meshes),
+        'frames': _floats(scene.frames[kept]),
+        'robot': _floats(scene.robot[kept]),
+        'focus': _floats(focus[kept]),
+        'extent': _floats(extent[kept]),
+        'trails': [
+            {'points': _floats(t.points[kept]), 'colour': t.colour, 'whole': t.whole}
+            for t in scene.trails
+        ],
+        'panels': [_panel(*panel, kept) for panel in _panels(episode)],
+    }
+
+
+def described(
+    scene: Scene, focus: np.ndarray, extent: np.ndarray, meshes: dict[bytes, int]
+) -> dict[str, Any]:
+    """What stays of a scene as JSON; its meshes are added to `meshes`, unless they are there.
+
+    `focus` and `extent` say where the camera will look.
+    """
+    floor = studio.floor_look(scene, focus, extent)
     items = [
         {
             'mesh': meshes.setdefault(_mesh(item.mesh), len(meshes)),
@@ -95,28 +122,14 @@ def _episode(episode: Episode, meshes: dict[bytes, int]) -> dict[str, Any]:
         for item in scene.items
     ]
     return {
-        'name': episode.name[:1].upper() + episode.name[1:],
-        'ended': episode.ended,
-        'failed': episode.failed,
-        'step': step * episode.task.control_dt,
-        'time': _floats(episode.time[kept]),
         'count': scene.frames.shape[1],
-        'frames': _floats(scene.frames[kept]),
-        'robot': _floats(scene.robot[kept]),
-        'focus': _floats(focus[kept]),
-        'extent': _floats(extent[kept]),
         'radius': scene.radius,
         'flies': scene.flies,
         'floor': scene.floor,
-        'grid': look.grid,
-        'lineWidth': look.line_width,
-        'haze': look.haze,
+        'grid': floor.grid,
+        'lineWidth': floor.line_width,
+        'haze': floor.haze,
         'items': items,
-        'trails': [
-            {'points': _floats(t.points[kept]), 'colour': t.colour, 'whole': t.whole}
-            for t in scene.trails
-        ],
-        'panels': [_panel(*panel, kept) for panel in _panels(episode)],
     }
 
 
