@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,12 @@ class Part:
     link: str
     mesh: Mesh
     colour: Colour
+
+    @cached_property
+    def corners(self) -> np.ndarray:
+        """(8, 3) [m] of the box along the axes of the link that just holds it."""
+        low, high = self.mesh.vertices.min(axis=0), self.mesh.vertices.max(axis=0)
+        return np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 import json
 from typing import Any
 
@@ -20,11 +21,11 @@ class LiveScene:
     """One task's robot, its goal and what stands around."""
 
     def __init__(self, task: Task, signals: Mapping[str, np.ndarray], world: World) -> None:
-        """Build it at one moment, see `frames` for the `signals`.
+        """Build it at one moment, see `frames` for the `signals`; a flat floor stands for terrain.
 
         Raises SpecError for a URDF that cannot be drawn.
         """
-        self._task = task
+        self._task = replace(task, terrain=None)
         scene = self._stage(signals, world)
         meshes: dict[bytes, int] = {}
         whole = described(scene, *aim(scene), meshes)

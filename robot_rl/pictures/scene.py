@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 import math
 
 import numpy as np
@@ -145,7 +146,8 @@ def _asked(episode: Episode, base: np.ndarray) -> Iterator[tuple[np.ndarray, lis
         if kind.unit == 'm' and kind.frame == 'world' and kind.size == 3:
             attitude = signals.get(name.replace('_pos_', '_quat_'))
             quat = level if attitude is None else attitude
-            yield _frame(np.column_stack([values, quat])), _goal(task, attitude is not None)
+            reach = task.success_error if task.error_unit == 'm' else 0.05
+            yield _frame(np.column_stack([values, quat])), [*_goal(reach, attitude is not None)]
         elif kind.unit == 'm/s' and kind.size in (2, 3) and kind.frame in ('world', 'body'):
             start, velocity = base[:, :3], np.zeros((len(base), 3))
             velocity[:, : kind.size] = values
@@ -153,12 +155,17 @@ def _asked(episode: Episode, base: np.ndarray) -> Iterator[tuple[np.ndarray, lis
                 velocity = np.einsum('nij,nj->ni', transforms(base)[:, :3, :3], velocity)
             else:
                 start = signals.get('goal_pos_w', start)
-            yield _pointing(start, velocity), [Item(mesh.arrow(), GOAL, WORLD)]
+            yield _pointing(start, velocity), [*_arrow()]
 
 
-def _goal(task: Task, has_attitude: bool) -> list[Item]:
-    """A ball of the size of success, its middle, and axes where an attitude is asked for."""
-    reach = task.success_error if task.error_unit == 'm' else 0.05
+@cache
+def _arrow() -> tuple[Item, ...]:
+    return (Item(mesh.arrow(), GOAL, WORLD),)
+
+
+@cache
+def _goal(reach: float, has_attitude: bool) -> tuple[Item, ...]:
+    """A ball of the size of success [m], its middle, and axes where an attitude is asked for."""
     items = [
         Item(mesh.sphere(reach), (*GOAL[:3], GHOST), WORLD),
         Item(mesh.sphere(0.1 * reach), GOAL, WORLD),
@@ -174,7 +181,7 @@ def _goal(task: Task, has_attitude: bool) -> list[Item]:
             r, g, b, a = colour.tolist()
             x, y, z = size.tolist()
             items.append(Item(mesh.box((x, y, z)).placed(centre), (r, g, b, a), WORLD))
-    return items
+    return tuple(items)
 
 
 def _pointing(start: np.ndarray, velocity: np.ndarray) -> np.ndarray:
@@ -224,9 +231,7 @@ def _extent(body: Body, links: dict[str, np.ndarray]) -> tuple[np.ndarray, float
     """Middle of the robot, (n, 3), and the radius about it that it stays within [m]."""
     corners = []
     for part in body.parts:
-        low, high = part.mesh.vertices.min(axis=0), part.mesh.vertices.max(axis=0)
-        cube = np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3)
-        matrix = links[part.link]
+        matrix, cube = links[part.link], part.corners
         corners.append(np.einsum('nij,kj->nki', matrix[:, :3, :3], cube) + matrix[:, None, :3, 3])
     if not corners:
         return poses_of(links[body.root])[:, :3], 0.1

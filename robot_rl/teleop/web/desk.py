@@ -42,6 +42,8 @@ class Standing:
     yours: bool
     held: bool
     """The pilot's hand holds, as the robot believes."""
+    motion: tuple[float, ...]
+    """Of the pilot, all 0 where they do not hold."""
     lapsed: bool
     """It held until the connection was lost or slow."""
     free: bool
@@ -146,10 +148,12 @@ class Desk:
         """How things stand at `now` [s] for a visitor."""
         with self._lock:
             seat = self._seat
+            held = seat is not None and seat.grip.look(now)
             return Standing(
                 pilot=seat.visitor.name if seat else '',
                 yours=self._drives(visitor),
-                held=seat is not None and seat.grip.look(now),
+                held=held,
+                motion=seat.grip.motion if seat and held else (0.0,) * self.axes,
                 lapsed=seat is not None and seat.grip.lapsed,
                 free=self._free(now),
                 asking=tuple(v.name for v in self.visitors if v.asked),

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from robot_rl import pictures
-from robot_rl.pictures.theme import THEME
+from robot_rl.pictures.theme import CHOSEN, THEME
 
 HERE = Path(__file__).parent / 'page'
 DRAWING = Path(pictures.__file__).parent / 'drawing.js'
@@ -19,7 +19,7 @@ def page() -> tuple[bytes, dict[str, str]]:
 
     Script and style are named by their digests: nothing else runs, wherever it came from.
     """
-    style = f'\n{THEME}{_text(HERE / "page.css")}'
+    style = f'\n{THEME}{CHOSEN}{_text(HERE / "page.css")}'
     script = '\n'.join(map(_text, (DRAWING, *(HERE / name for name in SCRIPTS))))
     text = _text(HERE / 'page.html').replace('{{style}}', style).replace('{{script}}', script)
     rules = {
