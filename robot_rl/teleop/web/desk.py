@@ -14,8 +14,6 @@ TICKS = 512
 """How many ticks back an echo is known, 17 s."""
 IDLE_S = 60.0
 """[s] after which the stick of a pilot who does not hold it is free for whoever asks."""
-LOST_S = 3.0
-"""[s] without a message, and a visitor is gone."""
 
 
 @dataclass(eq=False)
@@ -27,8 +25,6 @@ class Visitor:
     """The newest tick that their page has answered."""
     round_s: float = 0.0
     """[s] from that tick to its answer."""
-    heard: float = 0.0
-    """[s] when they last said anything."""
     asked: bool = False
     """They would like to drive and could not yet."""
 
@@ -82,7 +78,7 @@ class Desk:
             self._count += 1
             return self._count - 1
 
-    def enter(self, visitor: Visitor, now: float) -> None:
+    def enter(self, visitor: Visitor) -> None:
         """Somebody comes; a name that is taken, or none, gets a number."""
         with self._lock:
             taken, wanted = {v.name for v in self.visitors}, visitor.name or 'visitor'
@@ -90,7 +86,7 @@ class Desk:
             name = visitor.name
             while not name or name in taken:
                 name, number = f'{wanted} {number}', number + 1
-            visitor.name, visitor.heard = name, now
+            visitor.name = name
             self.visitors.append(visitor)
 
     def leave(self, visitor: Visitor) -> None:
@@ -104,7 +100,6 @@ class Desk:
     def hear(self, visitor: Visitor, said: Here | Press | Ask | Leave, now: float) -> None:
         """Take what a visitor says at `now` [s]. Raises Nonsense for an echo of no tick."""
         with self._lock:
-            visitor.heard = now
             if isinstance(said, Here):
                 self._here(visitor, said, now)
             elif isinstance(said, Press):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import os
 
 STICKS = ('left_x', 'left_y', 'right_x', 'right_y')
 """Axes of the two sticks: x to the right, y up."""
@@ -42,12 +43,14 @@ GROUND = {
 def layout(fields: Sequence[str]) -> tuple[Axis, ...]:
     """An axis for each of a setpoint's `fields`; levers for those that no stick is known for."""
     known = AIRCRAFT if 'thrust' in fields else GROUND
+    # What all names begin with tells nothing: panda_joint1 is joint1.
+    shared = os.path.commonprefix(fields).rpartition('_')[0] + '_' if len(fields) > 1 else ''
     taken: set[str] = set()
     axes: list[Axis] = []
     for field in fields:
         axis = known.get(field)
         if axis is None or axis.control in taken:
-            axis = Axis(field.removesuffix('_joint').replace('_', ' '), 'lever')
+            axis = Axis(field.removeprefix(shared).removesuffix('_joint').replace('_', ' '), 'lever')
         taken.add(axis.control)
         axes.append(axis)
     return tuple(axes)

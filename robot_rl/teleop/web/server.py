@@ -16,7 +16,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from robot_rl.errors import TeleopError
 from robot_rl.teleop.web.board import Board
-from robot_rl.teleop.web.desk import LOST_S, Desk, Visitor
+from robot_rl.teleop.web.desk import Desk, Visitor
 from robot_rl.teleop.web.gate import Gate
 from robot_rl.teleop.web.page import page
 from robot_rl.teleop.web.words import MOST_BYTES, Hello, Nonsense, read
@@ -28,6 +28,8 @@ MOST_RATE = 200
 MOST_VISITORS = 32
 HELLO_S = 2.0
 """[s] to say hello in."""
+LOST_S = 3.0
+"""[s] without a message, and a visitor is gone."""
 SPARSE = {'status': 3, 'curves': 15}
 """Ticks at least between two of them."""
 
@@ -104,13 +106,15 @@ class Server:
             raise web.HTTPForbidden(text='Only the page that this address serves may connect.')
         if self._open >= MOST_VISITORS:
             raise web.HTTPServiceUnavailable(text=f'There are {MOST_VISITORS} visitors already.')
-        socket = web.WebSocketResponse(max_msg_size=MOST_BYTES, compress=False, timeout=1.0)
+        socket = web.WebSocketResponse(max_msg_size=MOST_BYTES, compress=False, autoping=False)
         await socket.prepare(request)
         self._open += 1
         try:
             await self._talk(socket)
         except Nonsense as nonsense:
             await _hang_up(socket, str(nonsense))
+        except ConnectionResetError:
+            pass  # they are gone
         finally:
             self._open -= 1
         return socket
@@ -127,7 +131,7 @@ class Server:
             await asyncio.sleep(0.2)
             raise Nonsense('wrong token')
         visitor = Visitor(hello.name)
-        self.desk.enter(visitor, time.monotonic())
+        self.desk.enter(visitor)
         telling = self._loop.create_task(self._tell(socket, visitor))
         try:
             await self._listen(socket, visitor)
@@ -141,7 +145,10 @@ class Server:
         """Hear a visitor out; returns when they are gone. Raises Nonsense."""
         began, count = time.monotonic(), 0
         while True:
-            said = read(await _text(socket), self.desk.axes)
+            try:
+                said = read(await asyncio.wait_for(_text(socket), LOST_S), self.desk.axes)
+            except asyncio.TimeoutError:
+                raise Nonsense(f'nothing was heard for {LOST_S:g} s') from None
             now = time.monotonic()
             began, count = (began, count + 1) if now - began <= 1.0 else (now, 1)
             if count > MOST_RATE:
@@ -162,9 +169,6 @@ class Server:
         await socket.send_str(self._about)
         while not socket.closed:
             now = time.monotonic()
-            if now - visitor.heard > LOST_S:
-                await _hang_up(socket, f'nothing was heard for {LOST_S:g} s')
-                return
             number = self.desk.tick(now)
             await socket.send_str(self._tick(visitor, number, now))
             versions = self.board.versions()
@@ -192,15 +196,16 @@ async def _text(socket: web.WebSocketResponse) -> str:
     message = await socket.receive()
     if message.type is WSMsgType.TEXT:
         return message.data
-    if message.type is WSMsgType.BINARY:
+    if message.type in (WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG):
         raise Nonsense('a message is no text')
     raise ConnectionResetError
 
 
 async def _hang_up(socket: web.WebSocketResponse, reason: str) -> None:
-    """Close, without waiting for the other side."""
+    """Close; a visitor who does not take notice keeps nobody waiting."""
+    closing = socket.close(code=WSCloseCode.POLICY_VIOLATION, message=reason.encode()[:120])
     with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
-        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=reason.encode()[:120])
+        await asyncio.wait_for(closing, HELLO_S)
 
 
 def _secure(certificate: tuple[Path, Path] | None) -> ssl.SSLContext | None:

@@ -2,6 +2,7 @@
 'use strict';
 
 const $ = id => document.getElementById(id);
+const made = (kind, text = '', name = '') => Object.assign(document.createElement(kind), { textContent: text, className: name });
 const clip = value => Math.min(1, Math.max(-1, value));
 const KEYS = { left_x: ['KeyA', 'KeyD'], left_y: ['KeyS', 'KeyW'], right_x: ['ArrowLeft', 'ArrowRight'], right_y: ['ArrowDown', 'ArrowUp'] };
 const LEVER_KEYS = ['FR', 'GT', 'HY', 'JU', 'KI', 'LO'].map(pair => [...pair].map(letter => `Key${letter}`));
@@ -63,26 +64,18 @@ class Controls {
   }
 
   label({ control, label }) {
-    const [side, way] = control.split('_'), text = document.createElement('em');
-    text.className = way;
-    text.textContent = label;
-    $(side).classList.add(way);
-    $(side).append(text);
+    const [side, way] = control.split('_'), box = $(side);
+    box.classList.add(way);
+    box.append(made('em', label, way));
+    if (!box.querySelector('kbd')) box.append(made('kbd', side === 'left' ? 'W A S D' : '← ↑ ↓ →'));
   }
 
   addLever({ label }, index) {
-    const box = document.createElement('div'), knob = document.createElement('i'), text = document.createElement('em');
-    box.className = 'lever x';
-    text.textContent = label;
-    box.append(text, knob);
-    const keys = LEVER_KEYS[this.levers.size];
-    if (keys) {
-      const hint = document.createElement('kbd');
-      hint.textContent = keys.map(key => key.slice(3)).join(' ');
-      box.append(hint);
-    }
+    const box = made('div', '', 'axis'), track = made('div', '', 'lever x'), keys = LEVER_KEYS[this.levers.size];
+    track.append(made('i'));
+    box.append(made('span', label), made('kbd', keys ? keys.map(key => key.slice(3)).join(' ') : ''), track);
     $('levers').append(box);
-    this.levers.set(index, { handle: new Handle(box, this.changed), keys });
+    this.levers.set(index, { handle: new Handle(track, this.changed), keys });
   }
 
   listen() {

@@ -105,8 +105,12 @@ function showState() {
   seat.disabled = !tick || (waits && !tick.free);
   seat.classList.toggle('offer', Boolean(tick && tick.free && !tick.yours));
   put('seat', tick?.yours ? 'Give it back' : !tick || tick.free ? 'Take the stick' : waits ? 'Asked for the stick' : 'Ask for the stick');
-  $('hold').disabled = !tick?.yours;
-  $('hold').firstChild.textContent = tick && !tick.yours ? (tick.free ? 'Take the stick to drive' : 'You are watching') : tick?.held ? 'You drive' : 'Hold to drive';
+  document.body.classList.toggle('pilot', Boolean(tick?.yours));
+  $('hold').disabled = !tick || (!tick.yours && !tick.free);
+  $('hold').classList.toggle('offer', Boolean(tick && tick.free && !tick.yours));
+  const [hold, how] = tick && !tick.yours ? (tick.free ? ['Take the stick', 'to drive'] : ['You are watching', `${tick.pilot} has the stick`])
+    : [tick?.held ? 'You drive' : 'Hold to drive', 'space bar or a trigger'];
+  if ($('hold').textContent !== hold + how) [$('hold').firstChild.textContent, $('hold').lastChild.textContent] = [hold, how];
   for (const button of document.querySelectorAll('#verdict button')) button.disabled = !tick?.yours;
   $('name').placeholder = tick?.name ?? '';
 }
@@ -116,6 +120,7 @@ $('seat').onclick = () => {
   page.wanted = false;
   say({ t: mine ? 'leave' : 'ask' });
 };
+$('hold').onclick = () => { if (page.tick && !page.tick.yours) say({ t: 'ask' }); };
 $('name').onchange = () => {
   kept(localStorage, 'name', $('name').value.trim());
   $('name').blur();

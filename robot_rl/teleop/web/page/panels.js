@@ -39,11 +39,8 @@ class Curves {
 
   panel(name) {
     if (!this.shown.has(name)) {
-      const box = document.createElement('div'), head = document.createElement('div');
-      const label = document.createElement('span'), value = document.createElement('b'), plot = document.createElement('canvas');
-      box.className = name === LINK ? 'curve link' : 'curve';
-      label.textContent = name;
-      head.append(label, value);
+      const box = made('div', '', name === LINK ? 'curve link' : 'curve'), head = made('div'), value = made('b'), plot = made('canvas');
+      head.append(made('span', name), value);
       box.append(head, plot);
       this.box.insertBefore(box, name === LINK ? null : this.box.querySelector('.link'));
       this.shown.set(name, { value, plot });
@@ -94,15 +91,8 @@ function showFacts(status) {
   const facts = [['episode', status.episode], ['step', status.step], ['mode', status.mode],
     ['policy', status.latency_ms === null ? null : `${status.latency_ms.toFixed(1)} ms`]];
   $('facts').replaceChildren(...facts.filter(([, value]) => value !== null && value !== '').map(([name, value]) => {
-    const box = document.createElement('div'), label = document.createElement('span');
-    label.textContent = name;
-    box.append(label, `${value}`);
+    const box = made('div');
+    box.append(made('span', name), `${value}`);
     return box;
-  }));
-  if (status.note) {
-    const note = document.createElement('div');
-    note.className = 'note';
-    note.textContent = status.note;
-    $('facts').append(note);
-  }
+  }), ...status.note ? [made('div', status.note, 'note')] : []);
 }
