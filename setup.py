@@ -101,7 +101,15 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed', 'pictures/*.html', 'pictures/*.js', 'teleop/web/page/*', 'nodes/definitions/*/*/*']},
+    package_data={
+        PACKAGE: [
+            'py.typed',
+            'pictures/*.html',
+            'pictures/*.js',
+            'teleop/web/page/*',
+            'nodes/definitions/*/*/*',
+        ]
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),

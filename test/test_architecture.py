@@ -35,9 +35,9 @@ OURS: dict[str, set[str]] = {
     'export': {'spec', 'mdp', 'tasks', 'envs', 'learn'},
     'deploy': {'spec'},
     'data': {'deploy', 'spec'},
-    'teleop': {'deploy', 'spec'},
     'nodes': {'deploy', 'spec', 'robots', 'teleop'},
     'pictures': {'spec'},
+    'teleop': {'deploy', 'pictures', 'spec'},
     'bench': {
         'deploy',
         'envs',
@@ -84,6 +84,7 @@ OTHERS: dict[str, set[str]] = {
     'teleop': {'numpy'},
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
+    'teleop': {'aiohttp', 'numpy'},
     'bench': {
         'gymnasium',
         'irsim',
@@ -230,6 +231,7 @@ def test_what_the_tables_allow_passes(tmp_path: Path, file: str, text: str) -> N
 HEAVY = {
     'torch', 'rclpy', 'onnxruntime', 'numba', 'mujoco', 'matplotlib', 'rsl_rl', 'gymnasium',
     'tensordict', 'warp', 'onnx', 'scipy', 'av', 'PIL', 'pybullet', 'pyarrow', 'minari',
+    'aiohttp',
 }  # fmt: skip
 
 
@@ -261,6 +263,7 @@ print('HEAVY', *sorted({HEAVY!r} & set(sys.modules)))
     [
         ('robot_rl.spec.registry', HEAVY),
         ('robot_rl.deploy.controller', HEAVY - {'onnxruntime'}),
+        ('robot_rl.teleop.web.pilot', HEAVY),
         ('robot_rl.nodes.policy_node', {'torch', 'numba', 'mujoco', 'matplotlib'}),
     ],
 )

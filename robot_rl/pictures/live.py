@@ -49,9 +49,11 @@ class LiveScene:
         """
         scene = self._stage(signals, World())
         focus, extent = aim(scene)
-        return np.concatenate(
-            [scene.robot[0], focus[0], extent[:1], scene.frames[0].ravel()]
-        ).astype('<f4').tobytes()
+        return (
+            np.concatenate([scene.robot[0], focus[0], extent[:1], scene.frames[0].ravel()])
+            .astype('<f4')
+            .tobytes()
+        )
 
     def _stage(self, signals: Mapping[str, np.ndarray], world: World) -> Scene:
         return stage(

@@ -15,7 +15,7 @@ from robot_rl.teleop.web.desk import IDLE_S, TICKS, Desk, Visitor
 from robot_rl.teleop.web.gate import Gate, is_loopback
 from robot_rl.teleop.web.grip import ROUND_S, SILENCE_S, Grip
 from robot_rl.teleop.web.layout import STICKS, layout
-from robot_rl.teleop.web.words import Ask, Hello, Here, Leave, Nonsense, Press, read
+from robot_rl.teleop.web.words import Ask, Hello, Here, Leave, NonsenseError, Press, read
 
 HERE = {'t': 'here', 'echo': 3, 'held': True, 'motion': [0.5, -1]}
 
@@ -67,7 +67,7 @@ def test_what_a_page_says_is_understood() -> None:
     ],
 )
 def test_nonsense_is_refused(text: str) -> None:
-    with pytest.raises(Nonsense):
+    with pytest.raises(NonsenseError):
         read(text, 2)
 
 
@@ -226,7 +226,7 @@ def test_an_echo_is_of_a_tick_that_was() -> None:
         if wrong < 0:
             at.say(at.ada, False)
             wrong = at.number - 1
-        with pytest.raises(Nonsense, match='an echo'):
+        with pytest.raises(NonsenseError, match='an echo'):
             at.desk.hear(at.ada, Here(wrong, False, (0.0, 0.0)), at.now)
     for _ in range(TICKS + 1):
         newest = at.desk.tick(at.now)

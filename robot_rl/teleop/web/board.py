@@ -1,4 +1,4 @@
-"""What the page shows: how the robot is, curves, and a picture; safe to use from several threads."""
+"""What the page shows: how the robot is, curves, a picture. Safe to use from several threads."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import threading
 
 from robot_rl.teleop.stick import Button
 from robot_rl.teleop.web.grip import Grip
-from robot_rl.teleop.web.words import Ask, Here, Leave, Nonsense, Press
+from robot_rl.teleop.web.words import Ask, Here, Leave, NonsenseError, Press
 
 TICKS = 512
 """How many ticks back an echo is known, 17 s."""
@@ -98,7 +98,7 @@ class Desk:
                 self._seat = None
 
     def hear(self, visitor: Visitor, said: Here | Press | Ask | Leave, now: float) -> None:
-        """Take what a visitor says at `now` [s]. Raises Nonsense for an echo of no tick."""
+        """Take what a visitor says at `now` [s]. Raises NonsenseError for an echo of no tick."""
         with self._lock:
             if isinstance(said, Here):
                 self._here(visitor, said, now)
@@ -122,9 +122,9 @@ class Desk:
     def _here(self, visitor: Visitor, said: Here, now: float) -> None:
         back = self._count - said.echo
         if back < 1:
-            raise Nonsense('an echo names a tick that is still to come')
+            raise NonsenseError('an echo names a tick that is still to come')
         if said.echo < visitor.echo:
-            raise Nonsense('an echo names an older tick than the one before')
+            raise NonsenseError('an echo names an older tick than the one before')
         ticked = self._ticks[-back] if back <= len(self._ticks) else -float('inf')
         if said.echo > visitor.echo and back <= len(self._ticks):
             visitor.echo, visitor.round_s = said.echo, now - ticked

@@ -19,8 +19,8 @@ SILENCE_S = 0.15
 class Grip:
     """What the page of one pilot last said of their hand.
 
-    After a lapse, and at the beginning, the hand must be seen open once before it can hold: a robot
-    does not start again by itself because a connection recovers.
+    After a lapse, and at the beginning, the hand must be seen open once before it can hold: a
+    robot does not start again by itself because a connection recovers.
     """
 
     def __init__(self, axes: int) -> None:
@@ -28,7 +28,7 @@ class Grip:
         self.motion = (0.0,) * axes
         """-1 to 1, as it was last said."""
         self.lapsed = False
-        """The hand held until the connection was lost or slow; it must open before it can again."""
+        """It held until the connection was lost or slow, and has to open before it can again."""
         self._held = self._opened = False
         self._ticked = self._heard = -float('inf')
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import os
 
 STICKS = ('left_x', 'left_y', 'right_x', 'right_y')
 """Axes of the two sticks: x to the right, y up."""
@@ -44,13 +43,16 @@ def layout(fields: Sequence[str]) -> tuple[Axis, ...]:
     """An axis for each of a setpoint's `fields`; levers for those that no stick is known for."""
     known = AIRCRAFT if 'thrust' in fields else GROUND
     # What all names begin with tells nothing: panda_joint1 is joint1.
-    shared = os.path.commonprefix(fields).rpartition('_')[0] + '_' if len(fields) > 1 else ''
+    first = fields[0].partition('_')[0] + '_'
+    shared = first if len(fields) > 1 and all(f.startswith(first) for f in fields) else ''
     taken: set[str] = set()
     axes: list[Axis] = []
     for field in fields:
         axis = known.get(field)
         if axis is None or axis.control in taken:
-            axis = Axis(field.removeprefix(shared).removesuffix('_joint').replace('_', ' '), 'lever')
+            axis = Axis(
+                field.removeprefix(shared).removesuffix('_joint').replace('_', ' '), 'lever'
+            )
         taken.add(axis.control)
         axes.append(axis)
     return tuple(axes)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class WebPilot:
     """Serves the page and says what the person on it does; a `Device`.
 
-    The server runs in a thread of its own. `read` judges by the clock whether the dead-man is still
-    believed (grip.py), so it may be called as rarely or often as the caller's loop goes, and
+    The server runs in a thread of its own. `read` judges by the clock whether the dead-man is
+    still believed (grip.py), so it may be called as rarely or often as the caller's loop goes, and
     releases also if that thread should hang.
     """
 

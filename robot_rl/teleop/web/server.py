@@ -19,7 +19,7 @@ from robot_rl.teleop.web.board import Board
 from robot_rl.teleop.web.desk import Desk, Visitor
 from robot_rl.teleop.web.gate import Gate
 from robot_rl.teleop.web.page import page
-from robot_rl.teleop.web.words import MOST_BYTES, Hello, Nonsense, read
+from robot_rl.teleop.web.words import MOST_BYTES, Hello, NonsenseError, read
 
 TICK_S = 1.0 / 30.0
 """[s] between two ticks, which pages answer."""
@@ -111,8 +111,8 @@ class Server:
         self._open += 1
         try:
             await self._talk(socket)
-        except Nonsense as nonsense:
-            await _hang_up(socket, str(nonsense))
+        except NonsenseError as error:
+            await _hang_up(socket, str(error))
         except ConnectionResetError:
             pass  # they are gone
         finally:
@@ -120,16 +120,16 @@ class Server:
         return socket
 
     async def _talk(self, socket: web.WebSocketResponse) -> None:
-        """Raises Nonsense, for which to hang up."""
+        """Raises NonsenseError, for which to hang up."""
         try:
             hello = read(await asyncio.wait_for(_text(socket), HELLO_S), self.desk.axes)
         except asyncio.TimeoutError:
-            raise Nonsense('no hello was said') from None
+            raise NonsenseError('no hello was said') from None
         if not isinstance(hello, Hello):
-            raise Nonsense('a visitor says hello first')
+            raise NonsenseError('a visitor says hello first')
         if not self.gate.knows(hello.token):
             await asyncio.sleep(0.2)
-            raise Nonsense('wrong token')
+            raise NonsenseError('wrong token')
         visitor = Visitor(hello.name)
         self.desk.enter(visitor)
         telling = self._loop.create_task(self._tell(socket, visitor))
@@ -142,19 +142,19 @@ class Server:
                 await telling
 
     async def _listen(self, socket: web.WebSocketResponse, visitor: Visitor) -> None:
-        """Hear a visitor out; returns when they are gone. Raises Nonsense."""
+        """Hear a visitor out; returns when they are gone. Raises NonsenseError."""
         began, count = time.monotonic(), 0
         while True:
             try:
                 said = read(await asyncio.wait_for(_text(socket), LOST_S), self.desk.axes)
             except asyncio.TimeoutError:
-                raise Nonsense(f'nothing was heard for {LOST_S:g} s') from None
+                raise NonsenseError(f'nothing was heard for {LOST_S:g} s') from None
             now = time.monotonic()
             began, count = (began, count + 1) if now - began <= 1.0 else (now, 1)
             if count > MOST_RATE:
-                raise Nonsense(f'more than {MOST_RATE} messages a second')
+                raise NonsenseError(f'more than {MOST_RATE} messages a second')
             if isinstance(said, Hello):
-                raise Nonsense('hello was said before')
+                raise NonsenseError('hello was said before')
             self.desk.hear(visitor, said, now)
 
     async def _tell(self, socket: web.WebSocketResponse, visitor: Visitor) -> None:
@@ -192,12 +192,13 @@ class Server:
 
 
 async def _text(socket: web.WebSocketResponse) -> str:
-    """The next message. Raises Nonsense for one that is no text, ConnectionError at the end."""
+    """The next message. Raises NonsenseError for one that is no text, ConnectionResetError at the
+    end."""
     message = await socket.receive()
     if message.type is WSMsgType.TEXT:
         return message.data
     if message.type in (WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG):
-        raise Nonsense('a message is no text')
+        raise NonsenseError('a message is no text')
     raise ConnectionResetError
 
 

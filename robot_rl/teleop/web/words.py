@@ -1,7 +1,7 @@
 """What a page may say to the server: five kinds of messages, read strictly.
 
 Every message is a JSON object of at most `MOST_BYTES`. Whatever is not exactly one of these kinds,
-field by field, is Nonsense, for which the server hangs up.
+field by field, is NonsenseError, for which the server hangs up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_NAME = 24
 """Characters of a name."""
 
 
-class Nonsense(ValueError):
+class NonsenseError(ValueError):
     """A message that no page of ours would send; its text says why."""
 
 
@@ -65,19 +65,19 @@ Message = Hello | Here | Press | Ask | Leave
 
 
 def read(text: str, axes: int) -> Message:
-    """Read one message for a setpoint of `axes` fields. Raises Nonsense."""
+    """Read one message for a setpoint of `axes` fields. Raises NonsenseError."""
     try:
         said = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise Nonsense('a message is not JSON') from None
+        raise NonsenseError('a message is not JSON') from None
     if type(said) is not dict:
-        raise Nonsense('a message is no object')
+        raise NonsenseError('a message is no object')
     kind = said.get('t')
     if type(kind) is not str or kind not in _KINDS:
-        raise Nonsense('a message is of no known kind')
+        raise NonsenseError('a message is of no known kind')
     keys, make = _KINDS[kind]
     if set(said) != {'t', *keys}:
-        raise Nonsense(f'a message {kind!r} has other fields than it must')
+        raise NonsenseError(f'a message {kind!r} has other fields than it must')
     return make(said, axes)
 
 
@@ -88,26 +88,26 @@ def _refuse(constant: str) -> NoReturn:
 def _hello(said: dict[str, Any], _axes: int) -> Hello:
     token, name = said['token'], said['name']
     if type(token) is not str:
-        raise Nonsense('the token is no text')
+        raise NonsenseError('the token is no text')
     if type(name) is not str or len(name) > MOST_NAME or not name.isprintable():
-        raise Nonsense(f'a name has up to {MOST_NAME} printable characters')
+        raise NonsenseError(f'a name has up to {MOST_NAME} printable characters')
     return Hello(token, name.strip())
 
 
 def _here(said: dict[str, Any], axes: int) -> Here:
     echo, held, motion = said['echo'], said['held'], said['motion']
     if type(echo) is not int or echo < 0:
-        raise Nonsense('an echo is a whole number')
+        raise NonsenseError('an echo is a whole number')
     if type(held) is not bool:
-        raise Nonsense('held is true or false')
+        raise NonsenseError('held is true or false')
     if type(motion) is not list or len(motion) != axes:
-        raise Nonsense(f'a motion has {axes} numbers')
+        raise NonsenseError(f'a motion has {axes} numbers')
     return Here(echo, held, tuple(map(_share, motion)))
 
 
 def _share(value: Any) -> float:
     if type(value) not in (int, float) or not -1.0 <= value <= 1.0 or not math.isfinite(value):
-        raise Nonsense('a motion is within -1 and 1')
+        raise NonsenseError('a motion is within -1 and 1')
     return float(value)
 
 
@@ -115,7 +115,7 @@ def _press(said: dict[str, Any], _axes: int) -> Press:
     try:
         return Press(Button(said['button']))
     except ValueError:
-        raise Nonsense('there is no such button') from None
+        raise NonsenseError('there is no such button') from None
 
 
 _KINDS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any], int], Message]]] = {

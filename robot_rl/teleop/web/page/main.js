@@ -27,6 +27,7 @@ function connect() {
   socket.onopen = () => say({ t: 'hello', token, name: $('name').value.trim() });
   socket.onmessage = ({ data }) => typeof data === 'string' ? hear(JSON.parse(data)) : see(data);
   socket.onclose = ({ code, reason }) => {
+    page.wanted ||= Boolean(page.tick?.yours); // after the connection is back, if it is free then
     page.tick = null;
     page.refused = code === 1008 ? reason : '';
     if (page.refused !== 'wrong token') setTimeout(connect, RETRY_MS[Math.min(page.tries++, RETRY_MS.length - 1)]);
