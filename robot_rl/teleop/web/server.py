@@ -192,8 +192,7 @@ class Server:
 
 
 async def _text(socket: web.WebSocketResponse) -> str:
-    """The next message. Raises NonsenseError for one that is no text, ConnectionResetError at the
-    end."""
+    """The next message. Raises NonsenseError if it is no text, ConnectionResetError at the end."""
     message = await socket.receive()
     if message.type is WSMsgType.TEXT:
         return message.data
