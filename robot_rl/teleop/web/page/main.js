@@ -144,6 +144,7 @@ $('theme').onclick = () => {
 };
 dark.onchange = repaint;
 addEventListener('resize', repaint);
+new ResizeObserver(repaint).observe($('curves'));
 
 function repaint() {
   curves.draw();
