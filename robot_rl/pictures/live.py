@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 import json
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,20 +13,48 @@ from robot_rl.pictures.camera import aim
 from robot_rl.pictures.episode import Episode
 from robot_rl.pictures.page import described, look
 from robot_rl.pictures.scene import Scene, stage
+from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
 from robot_rl.spec.world import World
 
+REACH = 0.05
+"""[m] radius of the ball that is drawn around a goal."""
+
+
+@dataclass(frozen=True)
+class _Play:
+    """What a scene asks a task for. A robot without torch has no tasks, but can be drawn."""
+
+    robot: Robot
+    signal_names: tuple[str, ...]
+    success_error: float = REACH
+    error_unit: str = 'm'
+    terrain: None = None
+
 
 class LiveScene:
-    """One task's robot, its goal and what stands around."""
+    """A robot on a flat floor, what is asked of it, and what stands around."""
 
-    def __init__(self, task: Task, signals: Mapping[str, np.ndarray], world: World) -> None:
-        """Build it at one moment, see `frames` for the `signals`; a flat floor stands for terrain.
+    def __init__(
+        self,
+        robot: Robot,
+        signal_names: Sequence[str],
+        signals: Mapping[str, np.ndarray],
+        world: World | None = None,
+    ) -> None:
+        """Build it at one moment, see `frames` for the `signals`.
 
-        Raises SpecError for a URDF that cannot be drawn.
+        Args:
+            robot: the robot.
+            signal_names: what its policy is given; commands among them are drawn.
+            signals: where it is.
+            world: what stands around; nothing by default.
+
+        Raises:
+            SpecError: the URDF cannot be drawn.
         """
-        self._task = replace(task, terrain=None)
-        scene = self._stage(signals, world)
+        self._play = cast('Task', _Play(robot, tuple(signal_names)))
+        scene = self._stage(signals, world or World())
         meshes: dict[bytes, int] = {}
         whole = described(scene, *aim(scene), meshes)
         self.description: dict[str, Any] = {
@@ -41,7 +69,7 @@ class LiveScene:
 
         Args:
             signals: (size,) each, in SI units: where the robot is (base_pos_w, base_quat_w,
-                joint_pos, as far as it has them) and all commands of the task.
+                joint_pos, as far as it has them) and all commands that are drawn.
 
         Returns:
             Middle of the robot (3), what the camera should look at (3), how much around it [m],
@@ -49,16 +77,13 @@ class LiveScene:
         """
         scene = self._stage(signals, World())
         focus, extent = aim(scene)
-        return (
-            np.concatenate([scene.robot[0], focus[0], extent[:1], scene.frames[0].ravel()])
-            .astype('<f4')
-            .tobytes()
-        )
+        numbers = (scene.robot[0], focus[0], extent[:1], scene.frames[0].ravel())
+        return np.concatenate(numbers).astype('<f4').tobytes()
 
     def _stage(self, signals: Mapping[str, np.ndarray], world: World) -> Scene:
         return stage(
             Episode(
-                task=self._task,
+                task=self._play,
                 engine='',
                 name='',
                 ended='',
@@ -66,7 +91,7 @@ class LiveScene:
                 time=np.zeros(1),
                 error=np.zeros(1),
                 signals={name: np.asarray(value)[None] for name, value in signals.items()},
-                setpoint=np.zeros((1, self._task.setpoint.size)),
+                setpoint=np.zeros((1, 0)),
                 world=world,
             )
         )

@@ -215,8 +215,8 @@ def test_everybody_may_stop_the_rest_is_for_the_pilot() -> None:
     at.desk.hear(at.ada, Press(Button.SUCCESS), at.now)
     at.desk.hear(at.ben, Press(Button.RESET), at.now)
     at.desk.hear(at.ben, Press(Button.STOP), at.now)
-    assert at.desk.take(at.now)[4] == {Button.SUCCESS, Button.STOP}
-    assert at.desk.take(at.now)[4] == frozenset()
+    assert at.desk.take(at.now)[3] == {Button.SUCCESS, Button.STOP}
+    assert at.desk.take(at.now)[3] == frozenset()
 
 
 def test_an_echo_is_of_a_tick_that_was() -> None:

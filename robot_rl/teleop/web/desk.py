@@ -155,8 +155,8 @@ class Desk:
                 visitors=len(self.visitors),
             )
 
-    def take(self, now: float) -> tuple[str, bool, tuple[float, ...], float, frozenset[Button]]:
-        """Pilot, whether they hold, motion, age [s] of that, and the buttons since the last call.
+    def take(self, now: float) -> tuple[str, bool, tuple[float, ...], frozenset[Button]]:
+        """Pilot, whether they hold, motion, and the buttons since the last call.
 
         The pilot is '' where there is none, or nothing fresh was heard of them.
         """
@@ -165,8 +165,8 @@ class Desk:
             self._pressed.clear()
             seat = self._seat
             if seat is None:
-                return '', False, (0.0,) * self.axes, 0.0, pressed
+                return '', False, (0.0,) * self.axes, pressed
             held = seat.grip.look(now)
             motion = seat.grip.motion if held else (0.0,) * self.axes
             name = seat.visitor.name if seat.grip.fresh(now) else ''
-            return name, held, motion, seat.grip.age(now), pressed
+            return name, held, motion, pressed

@@ -10,8 +10,8 @@ releases too.
 
 from __future__ import annotations
 
-ROUND_S = 0.2
-"""[s] after a tick was sent, the answer to it has expired."""
+ROUND_S = 0.18
+"""[s] after a tick was sent, the answer to it has expired: 200 ms less a control period."""
 SILENCE_S = 0.15
 """[s] without a message, and the hand is let go."""
 
@@ -51,7 +51,3 @@ class Grip:
             self.lapsed = self.lapsed or (self._held and self._opened)
             self._opened = False
         return self._held and self._opened
-
-    def age(self, now: float) -> float:
-        """[s] since a message was heard."""
-        return now - self._heard

@@ -82,12 +82,11 @@ class WebPilot:
     def read(self, now: float) -> Stick | None:
         """What the pilot does; None where there is none, or nothing was heard of them for a while.
 
-        Buttons that were pressed are told even so: a stop counts, whoever pressed it.
+        Buttons that were pressed are told even so: a stop counts, whoever pressed it. The stamp is
+        `now`: that the hand still holds is judged at this moment, whenever the page last spoke.
         """
-        pilot, held, motion, age, pressed = self._desk.take(time.monotonic())
-        if not pilot and not pressed:
-            return None
-        return Stick(now - age if pilot else now, held, motion, pressed, pilot)
+        pilot, held, motion, pressed = self._desk.take(time.monotonic())
+        return Stick(now, held, motion, pressed, pilot) if pilot or pressed else None
 
     def show(
         self,

@@ -10,7 +10,7 @@ function told(name, value) {
   return Math.abs(value) >= 100 ? value.toFixed(0) : `${+value.toPrecision(3)}`;
 }
 
-const LINK = 'round trip', LINK_S = 20, LINK_LIMIT = 200;
+const LINK = 'round trip', LINK_S = 20, LINK_LIMIT = 180;
 
 class Curves {
   constructor(box) {
