@@ -252,3 +252,5 @@ def test_only_what_is_new_counts_as_new() -> None:
     first = board.versions()
     board.put(0.0, Status(mode='ACTIVE'), None, None, None)
     assert board.versions() == first and board.picture() == b'F1234'
+    board.put(0.0, Status(latency_ms=math.nan), None, None, None)
+    assert board.status().latency_ms is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 import threading
 
@@ -27,7 +27,7 @@ class Status:
     stopped: bool = False
     """The emergency stop is pressed."""
     latency_ms: float | None = None
-    """[ms] from signals to setpoint."""
+    """[ms] from signals to setpoint; what is not finite counts as None."""
     episode: int | None = None
     step: int | None = None
     note: str = ''
@@ -79,6 +79,8 @@ class Board:
         frames: bytes | None,
     ) -> None:
         """Take what is given, see WebPilot.show; `now` [s] is where points of curves go."""
+        if status is not None and not math.isfinite(status.latency_ms or 0.0):
+            status = replace(status, latency_ms=None)
         with self._lock:
             if status is not None and status != self._status:
                 self._status = status

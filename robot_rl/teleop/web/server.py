@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 import contextlib
 from dataclasses import asdict
 import errno
@@ -51,9 +52,8 @@ class Server:
         self.port = address[1]
         self._about = json.dumps({'t': 'about', **about}, allow_nan=False)
         self._text, self._headers = page()
-        self._open = 0
-        self._loop = asyncio.new_event_loop()
-        self._end = asyncio.Event()
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._end: Callable[[], object] = int
         self._ready = threading.Event()
         self._failure: OSError | None = None
         secure = _secure(certificate)
@@ -69,18 +69,18 @@ class Server:
     def close(self) -> None:
         """Hang up on everybody and stop listening."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._end.set)
+            self._end()
             self._thread.join(timeout=5.0)
 
     def _run(self, address: tuple[str, int], secure: ssl.SSLContext | None) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._serve(address, secure))
+            asyncio.run(self._serve(address, secure))
         finally:
-            self._loop.close()
             self._ready.set()
 
     async def _serve(self, address: tuple[str, int], secure: ssl.SSLContext | None) -> None:
+        loop, end = asyncio.get_running_loop(), asyncio.Event()
+        self._end = lambda: loop.call_soon_threadsafe(end.set)
         app = web.Application(client_max_size=1024)
         app.router.add_get('/', self._page)
         app.router.add_get('/ws', self._socket)
@@ -91,11 +91,13 @@ class Server:
             await site.start()
             self.port = runner.addresses[0][1]
             self._ready.set()
-            await self._end.wait()
+            await end.wait()
+            await asyncio.gather(*(_hang_up(socket, 'the page ends') for socket in self._sockets))
         except OSError as error:
             self._failure = error
         finally:
             await runner.cleanup()
+            await asyncio.sleep(0.01)  # connections are closed in the next rounds of the loop
 
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._text, headers=self._headers)
@@ -104,11 +106,11 @@ class Server:
         """One visitor, from their hello to the end."""
         if not self.gate.trusts(request.headers.get('Origin'), request.headers.get('Host')):
             raise web.HTTPForbidden(text='Only the page that this address serves may connect.')
-        if self._open >= MOST_VISITORS:
+        if len(self._sockets) >= MOST_VISITORS:
             raise web.HTTPServiceUnavailable(text=f'There are {MOST_VISITORS} visitors already.')
         socket = web.WebSocketResponse(max_msg_size=MOST_BYTES, compress=False, autoping=False)
         await socket.prepare(request)
-        self._open += 1
+        self._sockets.add(socket)
         try:
             await self._talk(socket)
         except NonsenseError as error:
@@ -116,7 +118,9 @@ class Server:
         except ConnectionResetError:
             pass  # they are gone
         finally:
-            self._open -= 1
+            self._sockets.discard(socket)
+            if request.transport is not None:  # whoever takes nothing more keeps nothing open
+                request.transport.abort()
         return socket
 
     async def _talk(self, socket: web.WebSocketResponse) -> None:
@@ -132,7 +136,7 @@ class Server:
             raise NonsenseError('wrong token')
         visitor = Visitor(hello.name)
         self.desk.enter(visitor)
-        telling = self._loop.create_task(self._tell(socket, visitor))
+        telling = asyncio.create_task(self._tell(socket, visitor))
         try:
             await self._listen(socket, visitor)
         finally:
@@ -188,7 +192,7 @@ class Server:
 
     def _part(self, part: str) -> str:
         said = asdict(self.board.status()) if part == 'status' else {'curves': self.board.curves()}
-        return json.dumps({'t': part, **said})
+        return json.dumps({'t': part, **said}, allow_nan=False)
 
 
 async def _text(socket: web.WebSocketResponse) -> str:
