@@ -81,7 +81,6 @@ OTHERS: dict[str, set[str]] = {
     'export': {'numpy', 'torch', 'onnx', 'onnxscript', 'onnxruntime'},
     'deploy': {'numpy', 'onnxruntime'},
     'data': {'numpy'},
-    'teleop': {'numpy'},
     'nodes': {'numpy', 'rclpy', 'mcap', *MESSAGES},
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
     'teleop': {'aiohttp', 'numpy'},
