@@ -49,6 +49,9 @@ class Transition(NamedTuple):
 class VectorEnv:
     """`num_envs` environments stepped together."""
 
+    autoreset = True
+    """Whether episodes that end are followed by others; without, `reset` is the caller's."""
+
     def __init__(
         self,
         task: Task,
@@ -105,8 +108,6 @@ class VectorEnv:
             # All that the functions depend on; the rest is in their sizes.
             lost, taught = LOSS in self.parameters, bool(self._lessons)
             self._fuse(functions, (_parts(task), tuple(drawn), noise, lost, taught))
-        self.autoreset = True
-        """Whether episodes that end are followed by others; without, `reset` is the caller's."""
         self.episode_steps = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: Group = {}
         self._measured: Group = {}
