@@ -42,7 +42,7 @@ SPREAD = Spread(
     yaw=0.15,
     gap=(0.01, 0.05),
     clearance=(0.0005, 0.001),
-    error=(0.001, 0.0005, 0.01),
+    error=(0.0005, 0.0003, 0.005),
 )
 HOVER = 0.003  # [m] over the block where a person aligns the peg
 ALIGNED = (0.0012, 0.02)  # [m] and sine of half the angle at which they go down
