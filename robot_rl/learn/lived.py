@@ -19,8 +19,10 @@ VERDICTS = {'success': 1.0, 'failure': 0.0}
 
 
 @torch.inference_mode()
-def steps(task: Task, episode: Episode) -> list[Step]:
+def steps(task: Task, episode: Episode, worth: float = 1.0) -> list[Step]:
     """Steps of an episode up to where it was said to have succeeded or failed.
+
+    `worth` multiplies rewards.
 
     A label counts for the step it is about, however late it came. Without one, `terminated` and
     the rewards are what was recorded.
@@ -42,7 +44,7 @@ def steps(task: Task, episode: Episode) -> list[Step]:
         Step(
             observation=observation[t],
             action=action[t],
-            reward=float(rewards[t]),
+            reward=worth * float(rewards[t]),
             terminated=terminated and t == count - 1,
             truncated=(truncated or not terminated) and t == count - 1,
             next_observation=observation[t + 1],

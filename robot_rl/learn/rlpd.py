@@ -43,6 +43,8 @@ class RlpdConfig:
     utd: int = 4
     """Updates of the critics for one of the actor."""
     batch: int = 256
+    worth: float = 1.0
+    """Of a success, beside which entropy and cloning count; who fills the replay applies it."""
     discount: float = 0.97
     """Of a step; who fills the replay applies it."""
     tau: float = 0.005

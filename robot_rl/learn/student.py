@@ -65,7 +65,7 @@ class Student:
 
     def _add(self, replays: list[tuple[Replay, bool]], episode: Episode) -> None:
         n_step = NStep(self.config.n_step, self.config.discount)
-        lived.add(replays, lived.steps(self.task, episode), n_step)
+        lived.add(replays, lived.steps(self.task, episode, self.config.worth), n_step)
 
     @property
     def ready(self) -> bool:
