@@ -33,7 +33,7 @@ from robot_rl.nodes.policy_settings import Settings
 from robot_rl.nodes.process import SPIN_S, Stop, executor_of, raise_priority, serve
 from robot_rl.nodes.qos import profile
 from robot_rl.nodes.rhythm import Rhythm, Stopped
-from robot_rl.nodes.teleop_link import ESTOP
+from robot_rl.nodes.teleop_topics import ESTOP
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 SLACK_S = 3.5

@@ -21,7 +21,7 @@ from robot_rl.nodes.messages import stamp_of
 from robot_rl.nodes.policy_output import Output
 from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.subscriptions import TakenByHand
-from robot_rl.nodes.teleop_link import (
+from robot_rl.nodes.teleop_topics import (
     DEAD_MAN,
     ESTOP,
     HELD,

@@ -17,28 +17,26 @@ from std_msgs.msg import Bool, Header
 
 from robot_rl.deploy.command import Actor
 from robot_rl.nodes.claim import Claim
-from robot_rl.nodes.messages import split_seconds
 from robot_rl.nodes.qos import profile, quality
 from robot_rl.nodes.setpoints import available, codec
 from robot_rl.nodes.subscriptions import TakenByHand
+from robot_rl.nodes.teleop_topics import (
+    DEAD_MAN,
+    ESTOP,
+    HELD,
+    LABEL,
+    LOST,
+    PILOT,
+    RELEASED,
+    SETPOINT,
+    header,
+)
 from robot_rl.spec.robot import Robot
 from robot_rl.teleop.steering import Steering
 from robot_rl.teleop.stick import Button, Stick
 
-ESTOP = 'estop'
-SETPOINT, DEAD_MAN, PILOT = 'takeover_setpoint', 'dead_man', 'pilot'
-"""Topics under the name of the policy node."""
-HELD, RELEASED, LOST = 'held', 'released', 'lost'
-LABEL = '~/label'
 THROTTLE = 0.5
 """Part of a control period that passes at least between two setpoints."""
-
-
-def header(text: str, ros_time: float) -> Header:
-    """A word with a time [s]: std_msgs has a String without a stamp."""
-    message = Header(frame_id=text)
-    message.stamp.sec, message.stamp.nanosec = split_seconds(ros_time)
-    return message
 
 
 class Link:

@@ -29,7 +29,7 @@ PAIRS = ('ws', 'ad', 'rf', 'ik', 'jl', 'uo')
 """Keys of each field of the setpoint, in order: up, down."""
 HOLD = ' '
 LABELS = {'y': Button.SUCCESS, 'n': Button.FAILURE, 'b': Button.RESET, 'x': Button.STOP}
-FASTER, SLOWER = '+', '-'
+SPEEDS = {'+': SPEED_STEP, '-': -SPEED_STEP}
 
 
 class Keyboard:
@@ -77,9 +77,8 @@ class Keyboard:
         for key in dict.fromkeys(self._strokes()):
             if key in LABELS:
                 pressed.add(LABELS[key])
-            elif key in (FASTER, SLOWER):
-                step = SPEED_STEP if key == FASTER else -SPEED_STEP
-                self.share = clamp_share(self.share + step)
+            elif key in SPEEDS:
+                self.share = clamp_share(self.share + SPEEDS[key])
             elif key in self._keys:
                 self._strike(key, now)
         if self._gone:
@@ -116,7 +115,5 @@ class Keyboard:
         self._key, self._struck = key, now
 
     def _motion(self) -> tuple[float, ...]:
-        return tuple(self.share * self._of(pair) for pair in PAIRS[: self._size])
-
-    def _of(self, pair: str) -> float:
-        return {pair[0]: 1.0, pair[1]: -1.0}.get(self._key, 0.0)
+        pairs = PAIRS[: self._size]
+        return tuple(self.share * {up: 1.0, down: -1.0}.get(self._key, 0.0) for up, down in pairs)
