@@ -102,12 +102,13 @@ class Server:
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._text, headers=self._headers)
 
-    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
         """One visitor, from their hello to the end."""
         if not self.gate.trusts(request.headers.get('Origin'), request.headers.get('Host')):
-            raise web.HTTPForbidden(text='Only the page that this address serves may connect.')
+            text = 'Only the page that this address serves may connect.'
+            return web.Response(status=403, text=text)
         if len(self._sockets) >= MOST_VISITORS:
-            raise web.HTTPServiceUnavailable(text=f'There are {MOST_VISITORS} visitors already.')
+            return web.Response(status=503, text=f'There are {MOST_VISITORS} visitors already.')
         socket = web.WebSocketResponse(max_msg_size=MOST_BYTES, compress=False, autoping=False)
         await socket.prepare(request)
         self._sockets.add(socket)
