@@ -8,6 +8,7 @@ from pathlib import Path
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from typing import Any
 
@@ -200,7 +201,7 @@ def test_a_wrong_token_is_told(serve: Callable, browser: Browser) -> None:
 
 
 def test_a_browser_that_stalls_or_dies_lets_go_in_time(
-    serve: Callable, playwright: Any, tmp_path: Path, record_property: Callable
+    serve: Callable, playwright: Any, tmp_path: Path
 ) -> None:
     """Released within 200 ms of the signal: by the clock when stalled, by the socket when dead."""
     reader, browser = serve(), Browser(playwright, tmp_path)
@@ -221,5 +222,5 @@ def test_a_browser_that_stalls_or_dies_lets_go_in_time(
         after_kill = reader.opened - killed
     finally:
         browser.close()
-    record_property('released_s', (round(after_stall, 3), round(after_kill, 3)))
+    sys.stderr.write(f'stalled {after_stall:.4f}, killed {after_kill:.4f} s\n')
     assert 0.0 < after_stall < 0.2 and 0.0 < after_kill < 0.2
