@@ -114,6 +114,7 @@ ALSO_LATE: dict[str, set[str]] = {
     'data.minaris': {'gymnasium', 'minari'},
     'data.plot': {'matplotlib'},
     'nodes.sim_node': {'envs', 'engines'},
+    'nodes.teleop_page': {'pictures'},
     'nodes.simulated_robot': {'envs', 'engines', 'sensors', 'mdp', 'torch'},
     'bench.demo': {'nodes'},
     'bench.navigation.contender_ros': {'nodes'},

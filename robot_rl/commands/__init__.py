@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from robot_rl.commands import bench, data, everyday, people
+from robot_rl.commands import bench, data, everyday, people, teleop
 
 COMMANDS: dict[str, Any] = {
     'list': everyday.List,
@@ -14,6 +14,7 @@ COMMANDS: dict[str, Any] = {
     'export': everyday.Export,
     'check': everyday.Check,
     'run': everyday.Run,
+    'teleop': teleop.Teleop,
     'identify': everyday.Identify,
     'demo': everyday.Demo,
     'hil demos': people.HilDemos,

@@ -74,6 +74,7 @@ def processes(
     level: str,
     task: str = '',
     teleop: str = '',
+    page: tuple[str, int] | None = None,
     record: Path | None = None,
     report: Path | None = None,
     use_sim_time: bool = False,
@@ -90,6 +91,7 @@ def processes(
         level: setpoint level that the policy commands.
         task: what the policy was trained for, whose world the simulation takes.
         teleop: layout (teleop/layouts.py) of a person's device on the topic `joy`; '' for none.
+        page: host and port of a page to drive from; None for none.
         record: a new .mcap file.
         report: where policy_node writes its durations.
         use_sim_time: whether time is that of /clock.
@@ -100,7 +102,7 @@ def processes(
         RunFolderError: `record` is there already.
     """
     _refuse(robot, engine, goal, record)
-    if teleop:
+    if teleop or page:
         _refuse_teleop(robot, level, teleop, use_sim_time=use_sim_time)
     clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
     found: list[Process] = []
@@ -115,9 +117,12 @@ def processes(
         flying['report'] = str(report)
     grace_s = GRACE_S + landing_s(robot.setpoint(level))
     found.append(Process('policy_node', {**flying, **clock}, grace_s=grace_s))
-    if teleop:
-        driving: dict[str, Value] = {'robot': robot.name, 'policy': str(policy), 'layout': teleop}
-        found.append(Process('teleop_node', driving, essential=False))
+    if teleop or page:
+        driving: dict[str, Value] = {'robot': robot.name, 'policy': str(policy)}
+        driving |= {'devices': ['joy', 'page'] if teleop and page else ['joy' if teleop else 'page']}
+        driving |= {'layout': teleop} if teleop else {}
+        driving |= {'page.host': page[0], 'page.port': page[1]} if page else {}
+        found.append(Process('teleop_node', driving, essential=page is not None))
     if record is not None:
         topics = recorded_topics(robot, level, truth=bool(engine))
         recording: dict[str, Value] = {'path': str(record), 'topics': list(topics)}
@@ -144,11 +149,12 @@ def _refuse(robot: Robot, engine: str, goal: str, record: Path | None) -> None:
 
 def _refuse_teleop(robot: Robot, level: str, teleop: str, *, use_sim_time: bool) -> None:
     """Find what a teleop node would refuse, see `processes`."""
-    layout(teleop)
+    if teleop:
+        layout(teleop)
     Steering(robot, level)
     if use_sim_time:
         raise SpecError(
-            f'A person with a {teleop} drives in real time, got a simulation of another speed. '
+            f'A person with a {teleop or "page"} drives in real time, got a simulation of another speed. '
             'Leave the speed at 1.'
         )
 

@@ -36,6 +36,8 @@ def run(
     engine: str | None = None,
     goal: str = 'default',
     teleop: str = '',
+    page: tuple[str, int] | None = None,
+    token: str = '',
     record: Path | None = None,
     domain: int | None = None,
     speed: float = 1.0,
@@ -49,6 +51,8 @@ def run(
         engine: engine of the simulated robot, None for the fastest that can; '' for a real one.
         goal: see nodes.description.GOALS; '' if somebody else sends it.
         teleop: layout of the device on `joy` with which a person may take over; '' for none.
+        page: host and port of a page to drive from; None for none.
+        token: what visitors of the page must know; '' to have one made where it is needed.
         record: a new .mcap file.
         domain: ROS_DOMAIN_ID; a random one keeps the run to itself.
         speed: of the simulation; 0 for as fast as it can.
@@ -74,12 +78,15 @@ def run(
         level=contract.level,
         task=contract.task,
         teleop=teleop,
+        page=page,
         record=record.resolve() if record else None,
         use_sim_time=bool(engine) and speed != 1.0,
         sim_parameters={'speed': float(speed)},
     )
     with tempfile.TemporaryDirectory(prefix='robot_rl_') as folder, _signals_as_interrupts():
         environment = confined(Path(folder), random_domain() if domain is None else domain)
+        if token:
+            environment['ROBOT_RL_TELEOP_TOKEN'] = token
         group = Group(
             described, parameter_file(robot), environment, Path(folder), to_terminal=True
         )

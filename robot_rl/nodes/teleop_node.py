@@ -1,6 +1,6 @@
 """Lets a person drive a robot in the place of its policy, as long as they hold the dead-man.
 
-Hears `joy` (sensor_msgs/Joy) or the keyboard, and sends what `teleop_link.py` says to a policy
+Hears `joy` (sensor_msgs/Joy), the keyboard or a page in a browser, and sends what `teleop_link.py` says to a policy
 node, whose limits, watchdogs and safe action hold for the person too. Parameters: see `Settings`
 in teleop_settings.py; launch/params/<robot>.yaml has the axes of each robot.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rclpy.node import Node
 from rclpy.subscription import Subscription
@@ -29,6 +29,9 @@ from robot_rl.teleop.keyboard import Keyboard
 from robot_rl.teleop.mapping import Hand
 from robot_rl.teleop.pilots import Pilots
 from robot_rl.teleop.stick import Device
+
+if TYPE_CHECKING:
+    from robot_rl.nodes.teleop_page import Page
 
 LOOKS = 8.0
 """Looks at the devices in a control period."""
@@ -77,8 +80,20 @@ class TeleopNode(Node):
             size = settings.steering.setpoint.size
             self._keyboard = Keyboard(size, settings.operator, settings.speed)
             devices.append(self._keyboard)
+        self._page = self._serve(settings)
+        if self._page is not None:
+            devices.append(self._page.pilot)
         self._pilots = Pilots(devices)
         self._told: dict[str, str] = {}
+
+    def _serve(self, settings: Settings) -> Page | None:
+        """The page, if it is one of the devices."""
+        if 'page' not in settings.devices:
+            return None
+        from robot_rl.nodes.teleop_page import Page
+
+        where = settings.page_host, settings.page_port
+        return Page(self, settings.robot, settings.contract, *where)
 
     def run(self, stop: Stop) -> int:
         """Work until asked to stop, then let go."""
@@ -92,6 +107,8 @@ class TeleopNode(Node):
                 self._hear(now)
                 stick = self._pilots.read(now)
                 self._link.send(stick, now, time.time() - time.perf_counter())
+                if self._page is not None:
+                    self._page.show(now, self._link.pilot)
                 self._tell(now)
                 if now - served > SERVE_S:
                     served = now

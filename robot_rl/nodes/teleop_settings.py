@@ -17,7 +17,7 @@ from robot_rl.teleop.mapping import Axis, Controls
 from robot_rl.teleop.steering import Steering
 from robot_rl.teleop.stick import Button
 
-DEVICES = ('joy', 'keyboard')
+DEVICES = ('joy', 'keyboard', 'page')
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Settings:
     operator: str
     speed: float
     """Share of the robot's range at the end of a stick, until a press of faster or slower."""
+    page_host: str
+    page_port: int
+    """Where the page is served, see teleop_page.py."""
     nice: int
     joy_quality: Quality
 
@@ -68,6 +71,8 @@ class Settings:
             controls=_controls(parameters, device, robot, steering.setpoint.fields),
             operator=parameters.get('operator', 'operator'),
             speed=parameters.get('speed', 0.5),
+            page_host=parameters.get('page.host', '127.0.0.1'),
+            page_port=parameters.get('page.port', 8080),
             nice=parameters.get('nice', -10),
             joy_quality=parameters.quality('joy', 'joy'),
         )
