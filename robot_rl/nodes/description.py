@@ -119,7 +119,7 @@ def processes(
     found.append(Process('policy_node', {**flying, **clock}, grace_s=grace_s))
     if teleop or page:
         driving: dict[str, Value] = {'robot': robot.name, 'policy': str(policy)}
-        driving |= {'devices': ['joy', 'page'] if teleop and page else ['joy' if teleop else 'page']}
+        driving['devices'] = [*(['joy'] if teleop else []), *(['page'] if page else [])]
         driving |= {'layout': teleop} if teleop else {}
         driving |= {'page.host': page[0], 'page.port': page[1]} if page else {}
         found.append(Process('teleop_node', driving, essential=page is not None))
@@ -154,8 +154,8 @@ def _refuse_teleop(robot: Robot, level: str, teleop: str, *, use_sim_time: bool)
     Steering(robot, level)
     if use_sim_time:
         raise SpecError(
-            f'A person with a {teleop or "page"} drives in real time, got a simulation of another speed. '
-            'Leave the speed at 1.'
+            f'A person with a {teleop or "page"} drives in real time, got a simulation of another '
+            'speed. Leave the speed at 1.'
         )
 
 

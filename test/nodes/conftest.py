@@ -71,7 +71,9 @@ class Nodes:
         self.environment = confined(folder, self.domain)
         self.environment['ROS_PYTHON_CHECK_FIELDS'] = '1'
         self.environment['ROS_LOG_DIR'] = str(folder / 'ros')
-        self.environment['PYTHONPATH'] = str(REPOSITORY)
+        self.environment['PYTHONPATH'] = os.pathsep.join(
+            [str(REPOSITORY), *filter(None, [os.environ.get('PYTHONPATH', '')])]
+        )
         self.running: list[Logged] = []
 
     def start(self, name: str, *arguments: str, **parameters: object) -> Logged:
