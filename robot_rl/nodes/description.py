@@ -118,16 +118,21 @@ def processes(
     grace_s = GRACE_S + landing_s(robot.setpoint(level))
     found.append(Process('policy_node', {**flying, **clock}, grace_s=grace_s))
     if teleop or page:
-        driving: dict[str, Value] = {'robot': robot.name, 'policy': str(policy)}
-        driving['devices'] = [*(['joy'] if teleop else []), *(['page'] if page else [])]
-        driving |= {'layout': teleop} if teleop else {}
-        driving |= {'page.host': page[0], 'page.port': page[1]} if page else {}
-        found.append(Process('teleop_node', driving, essential=page is not None))
+        found.append(_teleop_node(robot, policy, teleop, page))
     if record is not None:
         topics = recorded_topics(robot, level, truth=bool(engine))
         recording: dict[str, Value] = {'path': str(record), 'topics': list(topics)}
         found.append(Process('recorder_node', {**recording, **clock}, essential=False))
     return tuple(found)
+
+
+def _teleop_node(robot: Robot, policy: Path, teleop: str, page: tuple[str, int] | None) -> Process:
+    """Where a person drives, see `processes`; the page is what whoever asked for it wants."""
+    driving: dict[str, Value] = {'robot': robot.name, 'policy': str(policy)}
+    driving['devices'] = [*(['joy'] if teleop else []), *(['page'] if page else [])]
+    driving |= {'layout': teleop} if teleop else {}
+    driving |= {'page.host': page[0], 'page.port': page[1]} if page else {}
+    return Process('teleop_node', driving, essential=page is not None)
 
 
 def _refuse(robot: Robot, engine: str, goal: str, record: Path | None) -> None:

@@ -36,8 +36,7 @@ def run(
     engine: str | None = None,
     goal: str = 'default',
     teleop: str = '',
-    page: tuple[str, int] | None = None,
-    token: str = '',
+    page: tuple[str, int, str] | None = None,
     record: Path | None = None,
     domain: int | None = None,
     speed: float = 1.0,
@@ -51,8 +50,7 @@ def run(
         engine: engine of the simulated robot, None for the fastest that can; '' for a real one.
         goal: see nodes.description.GOALS; '' if somebody else sends it.
         teleop: layout of the device on `joy` with which a person may take over; '' for none.
-        page: host and port of a page to drive from; None for none.
-        token: what visitors of the page must know; '' to have one made where it is needed.
+        page: host, port and token ('' for one of its own making) of a page to drive from.
         record: a new .mcap file.
         domain: ROS_DOMAIN_ID; a random one keeps the run to itself.
         speed: of the simulation; 0 for as fast as it can.
@@ -78,15 +76,14 @@ def run(
         level=contract.level,
         task=contract.task,
         teleop=teleop,
-        page=page,
+        page=page[:2] if page else None,
         record=record.resolve() if record else None,
         use_sim_time=bool(engine) and speed != 1.0,
         sim_parameters={'speed': float(speed)},
     )
     with tempfile.TemporaryDirectory(prefix='robot_rl_') as folder, _signals_as_interrupts():
         environment = confined(Path(folder), random_domain() if domain is None else domain)
-        if token:
-            environment['ROBOT_RL_TELEOP_TOKEN'] = token
+        environment |= {'ROBOT_RL_TELEOP_TOKEN': page[2]} if page and page[2] else {}
         group = Group(
             described, parameter_file(robot), environment, Path(folder), to_terminal=True
         )

@@ -1,8 +1,9 @@
 """Lets a person drive a robot in the place of its policy, as long as they hold the dead-man.
 
 Hears `joy` (sensor_msgs/Joy), the keyboard or a page in a browser (teleop_page.py), and sends what
-`teleop_link.py` says to a policy node, whose limits, watchdogs and safe action hold for the person too. Parameters: see `Settings`
-in teleop_settings.py; launch/params/<robot>.yaml has the axes of each robot.
+`teleop_link.py` says to a policy node, whose limits, watchdogs and safe action hold for the person
+too. Parameters: see `Settings` in teleop_settings.py; launch/params/<robot>.yaml has the axes of
+each robot.
 """
 
 from __future__ import annotations
