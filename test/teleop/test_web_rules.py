@@ -10,7 +10,8 @@ import pytest
 from robot_rl.errors import TeleopError
 from robot_rl.spec import registry
 from robot_rl.teleop.stick import Button
-from robot_rl.teleop.web.board import MOST_CURVES, MOST_POINTS, Board, Status
+from robot_rl.teleop.web.board import MOST_CURVES, Board, Status
+from robot_rl.teleop.web.curve import MOST_POINTS
 from robot_rl.teleop.web.desk import IDLE_S, TICKS, Desk, Visitor
 from robot_rl.teleop.web.gate import Gate, is_loopback
 from robot_rl.teleop.web.grip import ROUND_S, SILENCE_S, Grip

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import math
 import threading
 
-MOST_POINTS = 600
-"""Of one curve; a longer one is thinned out to half of them, means of two."""
+from robot_rl.teleop.web.curve import Curve
+
 MOST_CURVES = 8
 IMAGES = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n', b'RIFF')
 """How JPEG, PNG and WebP begin."""
@@ -32,32 +32,6 @@ class Status:
     step: int | None = None
     note: str = ''
     """Whatever else should be read: the result of the last episode."""
-
-
-class Curve:
-    """A series of points that never grows beyond MOST_POINTS."""
-
-    def __init__(self) -> None:
-        self.points: list[tuple[float, float]] = []
-        """x and value; the last one may still be taking values in."""
-        self._width = 1
-        self._open = 0
-
-    def add(self, x: float, value: float) -> None:
-        """Add a point; one that is not finite is left out."""
-        if not (math.isfinite(x) and math.isfinite(value)):
-            return
-        if self._open == 0:
-            self.points.append((x, value))
-        else:
-            at, mean = self.points[-1]
-            share = 1.0 / (self._open + 1)
-            self.points[-1] = (at + share * (x - at), mean + share * (value - mean))
-        self._open = (self._open + 1) % self._width
-        if len(self.points) >= MOST_POINTS and self._open == 0:
-            pairs = zip(self.points[::2], self.points[1::2], strict=True)
-            self.points = [(0.5 * (a + c), 0.5 * (b + d)) for (a, b), (c, d) in pairs]
-            self._width *= 2
 
 
 class Board:
