@@ -1,4 +1,4 @@
-"""One arena as the world of a robot that is simulated alone, with all the beams of its lidar."""
+"""The world of a robot that is simulated alone, with all the beams of its lidar."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ def task_in(robot: Robot, arena: Arena, dt: float) -> Task:
     lidar = _fit(robot).lidar
     assert lidar is not None
     return navigate.on(robot, Arenas(lidar, robot.footprint, navigate.MARGIN, dt, [arena]))
+
+
+def task_of(task: Task, robot: Robot) -> Task:
+    """`task` where `robot` has all its beams, of which training traces but a few."""
+    if task.directions is None or robot.lidar is None or task.robot.lidar == robot.lidar:
+        return task
+    where = Arenas(robot.lidar, robot.footprint, navigate.MARGIN, task.control_dt)
+    return navigate.on(robot, where)
 
 
 def _fit(robot: Robot) -> Robot:

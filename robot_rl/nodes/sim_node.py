@@ -118,9 +118,11 @@ class SimNode(Node):
 
     def _world(self, task: str, arena: str) -> Task | None:
         """Whose world the robot is in. Raises SpecError, UnknownNameError."""
-        if not arena:
-            return registry.task(task) if task else None
+        if not (arena or task):
+            return None
         arenas = importlib.import_module('robot_rl.envs.arena')
+        if not arena:
+            return arenas.task_of(registry.task(task), self._robot)
         return arenas.task_in(self._robot, arenas.arena_named(arena, self._robot), self._dt)
 
     def _connect(self, setpoint_topic: str) -> None:

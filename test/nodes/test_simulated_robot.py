@@ -11,7 +11,7 @@ pytest.importorskip('torch')
 pytest.importorskip('numba')
 
 from robot_rl.envs import ranges
-from robot_rl.envs.arena import arena_named, task_in
+from robot_rl.envs.arena import arena_named, task_in, task_of
 from robot_rl.errors import SpecError
 from robot_rl.nodes.simulated_robot import SimulatedRobot, samples_between
 from robot_rl.spec import registry
@@ -124,6 +124,21 @@ def test_a_robot_that_measures_a_world_needs_a_task():
     robot = SimulatedRobot(racecar, 'drive', 'analytic', **options)
     with pytest.raises(SpecError, match="A racecar measures 'scan', which needs the world of a"):
         robot.reset(racecar.rest)
+
+
+@pytest.mark.parametrize('engine', ['analytic', 'mujoco'])
+def test_a_robot_in_the_world_of_its_task_has_all_its_beams(engine):
+    turtlebot = registry.robot('turtlebot')
+    robot = SimulatedRobot(
+        turtlebot, 'velocity', engine, dt=0.01, sensor_dt=0.01, seed=0, noise=True,
+        randomize=True, task=task_of(registry.task('navigate-turtlebot'), turtlebot),
+    )  # fmt: skip
+    robot.reset(turtlebot.rest)
+    for _ in range(3):
+        robot.step(np.array([0.1, 0.0]), 0.0)
+        scan = robot.measured()['scan']
+    assert turtlebot.lidar and scan.shape == (turtlebot.lidar.beams,)
+    assert 0.0 < scan.min() < turtlebot.lidar.range_max
 
 
 def test_people_in_its_arena_walk_from_the_first_setpoint_on():
