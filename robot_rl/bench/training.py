@@ -85,6 +85,7 @@ def train_as(
     """
     command = [sys.executable, '-m', 'robot_rl', 'train', task_id]
     command += ['--seed', str(seed), '--name', name, '--quiet', *options]
+    folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RobotRLError(

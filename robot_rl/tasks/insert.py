@@ -45,7 +45,10 @@ SPREAD = Spread(
     error=(0.0005, 0.0003, 0.005),
 )
 HOVER = 0.003  # [m] over the block where a person aligns the peg
-ALIGNED = (0.0012, 0.02)  # [m] and sine of half the angle at which they go down
+ALIGNED = (0.0015, 0.02)  # [m] and sine of half the angle at which they go down
+RIM = 0.0015  # [m] about the height of the block at which the peg rests on it
+PRESS = 0.05  # of the largest action: how they press then
+FEEL = (0.0006, 0.08)  # [m] radius of the circle and, of the largest action, how fast
 REPEATABILITY = 1e-4
 """[rad] offsets of joints that are left where a hole is taught by the arm itself: 0.1 mm."""
 
@@ -129,28 +132,36 @@ class Insert:
             (
                 20.0 * way,
                 (200.0 * way).clamp(-1.0, 1.0),
-                (500.0 * way[:, 0:2]).clamp(-1.0, 1.0),
+                (1500.0 * way[:, 0:2]).clamp(-1.0, 1.0),
+                (500.0 * (way[:, 2:3] - PEG.depth)).clamp(-1.0, 1.0),
                 10.0 * turn,
                 (50.0 * turn).clamp(-1.0, 1.0),
                 moved,
-                self.memory(memory, 'sent') - moved,
-                self.memory.all(memory, ('sent', 'strain', 'strain_long')),
+                self.memory.all(memory, ('strain', 'strain_long')),
             )
         )
 
     def expert(self, signals: Signals) -> torch.Tensor:
-        """Above the hole and upright first, then down: what a person who sees the hole wants."""
-        tip = self.kinematics(signals['joint_pos'][:, : self.kinematics.joints])
-        way, turn = pose_error(tip, signals['hole_pos_w'], signals['hole_quat_w'])
-        hole, told = observations.rotation_matrix(signals['hole_quat_w']), self.frame(signals)
-        aside = observations.norm(observations.rotate_inverse(hole, way)[:, 0:2])
-        aligned = (aside < ALIGNED[0]) & (observations.norm(turn) < ALIGNED[1])
-        way, turn = (observations.rotate_inverse(told, part) for part in (way, turn))
-        lift = (15.0 * (way[:, 2:3] - PEG.depth - HOVER)).clamp(-0.5, 0.5)
-        lower = torch.full_like(lift, 0.35)
-        entered = way[:, 2:3] < 0.8 * PEG.depth
-        down = torch.where(aligned.unsqueeze(1) | entered, lower, lift)
-        return observations.concat((15.0 * way[:, 0:2], down, 4.0 * turn)).clamp(-1.0, 1.0)
+        """What a person does: over the hole and upright, down, and feel about where that ends.
+
+        They know of the hole what the policy is told and whether the peg went in. Feeling about is
+        a circle about the place told: a function of where the peg is, which can be imitated.
+        """
+        way, turn = self.ahead(signals)
+        aside, deep = way[:, 0:2], way[:, 2:3]
+        off = observations.norm(aside).unsqueeze(1)
+        upright = observations.norm(turn).unsqueeze(1) < ALIGNED[1]
+        entered, resting = deep < PEG.depth - RIM, deep < PEG.depth + RIM
+        hover = (15.0 * (deep - PEG.depth - HOVER)).clamp(-0.5, 0.5)
+        down = torch.where((off < ALIGNED[0]) & upright, torch.full_like(deep, 0.3), hover)
+        down = torch.where(resting, torch.full_like(deep, PRESS), down)
+        down = torch.where(entered, torch.full_like(deep, 0.3), down)
+        outward = -aside / off.clamp(min=1e-5)
+        across = observations.concat((-outward[:, 1:2], outward[:, 0:1]))
+        circle = FEEL[1] * across + 100.0 * (FEEL[0] - off) * outward
+        sideways = torch.where(resting & ~entered & (off < 3.0 * FEEL[0]), circle, 15.0 * aside)
+        sideways = torch.where(entered, 0.0 * aside, sideways)
+        return observations.concat((sideways, down, 4.0 * turn)).clamp(-1.0, 1.0)
 
     def error(self, step: Step) -> torch.Tensor:
         """[m] from the tool to where it is with the peg in."""
