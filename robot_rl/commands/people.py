@@ -93,9 +93,9 @@ class HilActor(ActConfig):
     """The folder of a run that `robot_rl hil learner` began."""
 
     def run(self) -> int:
-        """Act, then say how many control periods began late."""
+        """Act, then say how many control periods ended late."""
         from robot_rl.learn.apart import act_apart
 
-        late = act_apart(ActConfig(**dataclasses.asdict(self)))
-        print(f'{late} control periods began late')
+        actor = act_apart(ActConfig(**dataclasses.asdict(self)))
+        print(f'{actor.late} of {actor.periods} control periods ended late')
         return 0

@@ -17,14 +17,15 @@ from typing import Any
 
 import torch
 
-from robot_rl.data.episodes import EpisodeWriter, header_of
+from robot_rl.data.episodes import header_of
 from robot_rl.envs.engines import make_env
+from robot_rl.envs.functions import observation_size
 from robot_rl.errors import RunFolderError
-from robot_rl.learn import link
+from robot_rl.learn import link, sessions
 from robot_rl.learn.actor import Actor
 from robot_rl.learn.config import ActConfig, HilConfig
 from robot_rl.learn.hil import config_told, person_of, shown
-from robot_rl.learn.learner import EPISODES, Learner, token_of
+from robot_rl.learn.learner import Learner, token_of
 from robot_rl.learn.practice import Practice
 from robot_rl.learn.rlpd import Rlpd, RlpdConfig
 from robot_rl.learn.run_folder import RunFolder, read_config
@@ -39,26 +40,25 @@ WAIT_S = 60.0
 def learn_apart(config: HilConfig, address: str, token: str, root: Path = Path('runs')) -> Path:
     """Learn from whoever acts, until Ctrl-C or for `config.steps` of practice; the run folder.
 
-    A folder that holds a run of the same task goes on. Raises as hil.learn does.
+    A folder that holds a run of the same task goes on with the hyperparameters and, unless others
+    are given, the demonstrations that it was begun with. Raises as hil.learn does.
     """
     torch.set_num_threads(config.threads)
     task = registry.task(config.task)
     config = replace(config, engine=engine_for(task.robot, config.engine))
     path = root / (config.name or f'{task.id}-apart')
-    demonstrations = list(shown(task, config.demos))
-    again = (path / 'config.json').exists()
-    if again and read_config(path)['task'] != task.id:
-        raise RunFolderError(
-            f'{path} is of the task {read_config(path)["task"]!r}. Choose another --name.'
-        )
-    rlpd = replace(RlpdConfig(), **task.corrections)
+    told = read_config(path) if (path / 'config.json').exists() else None
+    if told and told['task'] != task.id:
+        raise RunFolderError(f'{path} is of the task {told["task"]!r}. Choose another --name.')
+    rlpd = rlpd_of(told) if told else replace(RlpdConfig(), **task.corrections)
+    demos = config.demos or tuple(map(Path, told['hil']['demos'] if told else ()))
     student = Student(task, rlpd, config.seed)
-    student.watch(demonstrations)
-    folder = RunFolder(path, begun=again)
-    if not again:
-        folder.write_config(config_told(task, config, rlpd))
-    learner = Learner(student, folder, link.address_of(address, path), token_of(path, token))
+    student.watch(list(shown(task, demos)))
+    folder = RunFolder(path, begun=told is not None or _hardly_begun(path))
+    if told is None:
+        folder.write_config(config_told(task, replace(config, demos=demos), rlpd))
     stop = _stopper()
+    learner = Learner(student, folder, link.address_of(address, path), token_of(path, token))
     try:
         learner.run(stop, config.steps)
     finally:
@@ -67,51 +67,72 @@ def learn_apart(config: HilConfig, address: str, token: str, root: Path = Path('
     return path
 
 
-def act_apart(config: ActConfig) -> int:
-    """Act until Ctrl-C, in the run folder `config.folder`; how many periods began late.
+def act_apart(config: ActConfig) -> Actor:
+    """Act until Ctrl-C, in the run folder `config.folder`; the actor, to be asked how it went.
 
     Raises RunFolderError where there is no run.
     """
     torch.set_num_threads(1)
-    run = config.folder
-    _wait_for(run)
+    run, stop = config.folder, _stopper()
+    _wait_for(run, stop)
     told = read_config(run)
     task = registry.task(told['task'])
-    files = sorted((run / EPISODES).glob('*.mcap'))
-    session = f'{len(files):03}'
-    seed = told['seed'] + 1000 * (len(files) + 1)
-    env = make_env(task, told['engine'], 1, seed=seed)
     header = header_of(task, 'online', f'{run.name}, {config.operator}, apart')
-    writer = EpisodeWriter(run / EPISODES / f'{session}.mcap', header)
-    practice = Practice(env, person_of(config.operator, task, seed), writer)
-    size = env.reset()['actor'].shape[1]
-    rlpd = Rlpd(size, task.action_size, RlpdConfig(**_tupled(told['rlpd'])), seed)
+    session, writer, lock = sessions.begin(run, header)
+    seed = told['seed'] + 1000 * (session + 1)
+    practice = Practice(
+        make_env(task, told['engine'], 1, seed=seed),
+        person_of(config.operator, task, 7919 * (session + 1) + told['seed']),
+        writer,
+    )
+    rlpd = Rlpd(observation_size(task), task.action_size, rlpd_of(told), seed)
     actor = Actor(
         practice,
         rlpd.actor,
         partial(rlpd.act, explore=True),
         run=run,
-        session=session,
+        recording=writer.path,
         address=link.address_of(config.address, run),
         token=config.token or token_of(run),
         speed=config.speed,
     )
     try:
-        actor.run(_stopper(), task.control_dt)
+        actor.run(stop, task.control_dt)
     finally:
         actor.close()
         writer.close()
-    return actor.late
+        lock.close()
+    return actor
 
 
-def _tupled(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+def rlpd_of(told: dict[str, Any]) -> RlpdConfig:
+    """Hyperparameters of a run, of what its config.json says.
+
+    Raises RunFolderError for a run of another learner or of another version.
+    """
+    try:
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in told['rlpd'].items()
+        }
+        return RlpdConfig(**values)
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(
+            f'The run of the task {told.get("task")!r} was not begun by `robot_rl hil learner` of '
+            f'this version ({error}). Begin another with another --name.'
+        ) from None
 
 
-def _wait_for(run: Path) -> None:
+def _hardly_begun(path: Path) -> bool:
+    """Whether a learner was killed here before it had written what it was asked."""
+    return path.is_dir() and all(
+        child.name == 'checkpoints' or child.name.startswith('.') for child in path.iterdir()
+    )
+
+
+def _wait_for(run: Path, stop: Callable[[], bool]) -> None:
     until = time.monotonic() + WAIT_S
     while not ((run / 'config.json').exists() and (run / 'token').exists()):
-        if time.monotonic() > until:
+        if stop() or time.monotonic() > until:
             raise RunFolderError(
                 f'{run} is not the folder of a run that learns: start `robot_rl hil learner` '
                 'first, with the same name.'
@@ -120,7 +141,7 @@ def _wait_for(run: Path) -> None:
 
 
 def _stopper() -> Callable[[], bool]:
-    """Whether SIGINT or SIGTERM has come."""
+    """Whether SIGINT or SIGTERM has come, from now on."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

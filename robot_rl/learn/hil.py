@@ -22,9 +22,9 @@ from robot_rl.envs.rollout import SCORED_S, actor_policy, rollout
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import RunFolderError
 from robot_rl.files import write_json
+from robot_rl.learn import sessions
 from robot_rl.learn.bc import Bc, BcConfig
 from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, HilConfig
-from robot_rl.learn.learner import EPISODES
 from robot_rl.learn.people import ScriptedPerson
 from robot_rl.learn.practice import Practice, Tally
 from robot_rl.learn.rlpd import RlpdConfig
@@ -154,7 +154,7 @@ class _Run:
         env = make_env(self.task, config.engine, 1, seed=config.seed + 1000 * session)
         person = person_of(config.operator, self.task, 7919 * (session + 1) + config.seed)
         header = header_of(self.task, 'online', f'{self.folder.path.name}, {config.operator}')
-        writer = EpisodeWriter(self.folder.path / EPISODES / f'{session:03}.mcap', header)
+        writer = EpisodeWriter(self.folder.path / sessions.EPISODES / f'{session:03}.mcap', header)
         practice = Practice(env, person, writer)
         due = (student.steps // config.validate_every + 1) * config.validate_every
         metrics: dict[str, float] = {}
@@ -238,8 +238,8 @@ class _Run:
             )
         self.student.load_state_dict(state)
         self.validated, self.seconds = state['validated'], state['cpu_s']
-        files = sorted((self.folder.path / EPISODES).glob('*.mcap'))
-        for episode in (episode for file in files for episode in Episodes(file)):
+        files = sessions.files(self.folder.path)
+        for episode in (episode for file in files for episode in sessions.recorded(file)):
             self.student.practise(episode)
         self.folder.rewind(self.student.steps)
         return len(files)

@@ -1,72 +1,109 @@
 """The process that learns: takes episodes of whoever acts, updates, and publishes weights.
 
 It lives on when the one who acts dies, and the other way round. What it knows is what is in the
-files of the run: one that is killed reads them again, and goes on from its last checkpoint.
+files of the run: one that is killed reads them again, and goes on from its last checkpoint. An
+episode counts once, whether it was sent or read. What one who acts had begun when it was killed is
+read as far as it was recorded, once it is sure that nobody goes on with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-import csv
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection
+import logging
+import os
 from pathlib import Path
 import queue
 import secrets
-import threading
 import time
 from typing import Any
 
-from robot_rl.data.reader import Episodes
-from robot_rl.learn import link
+from robot_rl.data.reader import Episode
+from robot_rl.errors import RunFolderError
+from robot_rl.files import write_file
+from robot_rl.learn import link, lived, rows, sessions
+from robot_rl.learn.peers import Peers
 from robot_rl.learn.run_folder import RunFolder, load_state
 from robot_rl.learn.student import Student, digest
 
 PUBLISH_S = 1.0
 """[s] between weights: LeRobot advises 1 to 2 s."""
-SAVE_S = 20.0
-"""[s] between checkpoints."""
+SAVE_S = 10.0
+"""[s] between checkpoints, which is what a killed learner learns again."""
+KEEP = 3
+"""Checkpoints that stay."""
 IDLE_S = 0.05
-EPISODES = 'episodes'
-"""Folder in a run for what was practised, one file a session of the one who acts."""
 PUBLISHED = 'published.csv'
 """In a run: version, digest and number of updates of all weights that were published."""
+LEARNED = 'learned.csv'
+"""In a run, a row a checkpoint: time [s since 1970], updates, steps and episodes that are known,
+and how many of these episodes were sent to this process rather than read."""
+LATEST = 'weights.bin'
+"""In a run: the last frame of weights, for one who acts before the learner answers."""
+LOCK = 'learner.lock'
+_LOG = logging.getLogger(__name__)
 
 
 class Learner:
     """Learns until it is told to stop."""
 
     def __init__(self, student: Student, folder: RunFolder, address: Any, token: str) -> None:
-        """Read what was practised, resume, and listen at `address`."""
+        """Read what was practised, resume, and listen at `address`.
+
+        Raises RunFolderError where another process learns in this folder or no checkpoint can be
+        read, SpecError where the address cannot be used.
+        """
         self._student, self._folder = student, folder
-        self._arrived: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self._lock = sessions.hold(folder.path / LOCK)
+        if self._lock is None:
+            raise RunFolderError(
+                f'Another process learns in {folder.path}. Stop that one, or choose another --name.'
+            )
+        for part in folder.path.glob('checkpoints/.*'):
+            part.unlink()  # of one that was killed while it wrote
         self.known: dict[str, int] = {}
-        """Session to the number of its episodes that were taken."""
-        self._read()
-        self._connections: list[Connection] = []
-        self._version, self._updates = self._last_version(), student.rlpd.updates
-        self._latest = b''
-        self._closed = False
-        self._listener = link.listen(address, token)
-        threading.Thread(target=self._welcome, daemon=True).start()
+        """Session to the number of its next episode."""
+        self.episodes, self.heard = 0, 0
+        """Taken, and those of them that were sent to this process."""
+        self._over: set[Path] = set()
+        self.look()
+        self._resume()
+        self._published = -1  # updates
+        published = rows.read(folder.path / PUBLISHED, 3)
+        self._version = max((int(row[0]) for row in published if row[0].isdigit()), default=0)
+        self._peers = Peers(address, token, lambda session: self.known.get(session, 0))
 
-    def _read(self) -> None:
-        for path in sorted((self._folder.path / EPISODES).glob('*.mcap')):
-            for episode in Episodes(path):
-                self._student.practise(episode)
-                self.known[path.stem] = episode.number + 1
+    def _resume(self) -> None:
+        """Go on from the newest checkpoint that can be read."""
         checkpoints = self._folder.checkpoints()
+        for path in reversed(checkpoints):
+            try:
+                self._student.load_state_dict(load_state(path))
+                return
+            except RunFolderError as error:
+                _LOG.warning('%s', error)
         if checkpoints:
-            self._student.load_state_dict(load_state(checkpoints[-1]))
+            raise RunFolderError(
+                f'None of the {len(checkpoints)} checkpoints in {self._folder.path} can be read. '
+                'Remove them to learn anew from the recorded episodes.'
+            )
 
-    def _last_version(self) -> int:
-        path = self._folder.path / PUBLISHED
-        rows = path.read_text().splitlines() if path.exists() else []
-        return int(rows[-1].split(',')[0]) if rows else 0
+    def look(self) -> None:
+        """Read what those who are gone recorded and did not send, and at first what all did."""
+        for path in sessions.files(self._folder.path):
+            over = path not in self._over and sessions.over(path)
+            if over or path.stem not in self.known:
+                first = self.known.setdefault(path.stem, 0)
+                for episode in sessions.recorded(path, first, broken_off=over):
+                    self._learn_from(path.stem, episode)
+            if over:
+                self._over.add(path)
 
     def run(self, stop: Callable[[], bool], most: int) -> None:
-        """Learn until `stop` or for `most` steps of practice."""
-        published, saved = -1e9, time.monotonic()
+        """Learn until `stop` or for `most` steps of practice.
+
+        Raises RunFolderError when the disk refuses, or where what is learned is no number any more.
+        """
+        published = saved = time.monotonic() - PUBLISH_S
         while not stop() and self._student.steps < most:
             self._take()
             if self._student.ready:
@@ -76,97 +113,94 @@ class Learner:
             now = time.monotonic()
             if now - published >= PUBLISH_S:
                 published = now
-                self._publish()
+                self.look()
+                self.publish()
             if now - saved >= SAVE_S:
                 saved = now
                 self.save()
+        self._take()
+        self.look()
+        self.publish()
         self.save()
 
     def save(self) -> None:
-        """Write a checkpoint."""
-        state = {**self._student.state_dict(), 'steps': self._student.steps}
-        self._folder.save_checkpoint(self._student.rlpd.updates, state)
+        """Write a checkpoint, and a row of LEARNED. Raises RunFolderError, see `run`."""
+        student = self._student
+        updates = student.rlpd.updates
+        self._check_finite()
+        told = {'steps': student.steps, 'episodes': self.episodes, 'known': dict(self.known)}
+        self._folder.save_checkpoint(updates, {**student.state_dict(), **told}, keep=KEEP)
+        row = (f'{time.time():.3f}', updates, student.steps, self.episodes, self.heard)
+        rows.append(self._folder.path / LEARNED, row)
+
+    def _check_finite(self) -> None:
+        if not self._student.finite:
+            raise RunFolderError(
+                f'Learning diverged after {self._student.rlpd.updates} updates: weights are not '
+                f'finite, and are neither published nor saved. {self._folder.path} keeps the '
+                'checkpoints before: start again to go on from there, or choose another --name.'
+            )
 
     def _take(self) -> None:
         """Take the episodes that have arrived, each once and in their order."""
         while True:
             try:
-                session, frame = self._arrived.get_nowait()
-                kind, told, arrays = link.unpack(frame)
-                episode = link.to_episode(told, arrays) if kind == 'episode' else None
+                session, episode = self._peers.arrived.get_nowait()
             except queue.Empty:
                 return
-            except ValueError:
-                continue  # of somebody who knows the token and does not know how to speak
-            if episode and episode.number == self.known.get(session, 0):
-                self._student.practise(episode)
-                self.known[session] = episode.number + 1
+            if episode.number >= self.known.get(session, 0):
+                self.heard += self._learn_from(session, episode)
 
-    def _publish(self) -> None:
-        weights = self._student.weights()
-        self._version += 1
-        told = {'version': self._version, 'digest': digest(weights)}
-        with (self._folder.path / PUBLISHED).open('a', newline='') as file:
-            row = (self._version, told['digest'], self._student.rlpd.updates)
-            csv.writer(file).writerow(row)
-        told['size'] = len(weights)
-        self._latest = link.pack('weights', told) + weights
-        for connection in list(self._connections):
-            self._send(connection, self._latest)
-
-    def _send(self, connection: Connection, frame: bytes) -> None:
+    def _learn_from(self, session: str, episode: Episode) -> bool:
+        """Take an episode, or say why it is of no use; either way it is known then."""
+        self.known[session] = episode.number + 1
         try:
-            connection.send_bytes(frame)
-        except OSError:
-            if connection in self._connections:
-                self._connections.remove(connection)
+            lived.check(self._student.task, episode)
+        except ValueError as error:
+            where = f'Episode {episode.number} of session {session}'
+            _LOG.warning('%s is not learned from: %s', where, error)
+            return False
+        self._student.practise(episode)
+        self.episodes += 1
+        return True
 
-    def _welcome(self) -> None:
-        """Let everybody in who knows the token, for as long as there is a listener."""
-        while True:
-            try:
-                connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError):
-                if self._closed:
-                    return
-                continue  # a wrong token, or one that left: the next may be better
-            threading.Thread(target=self._hear, args=(connection,), daemon=True).start()
-
-    def _hear(self, connection: Connection) -> None:
-        """Take what one who acts has to say."""
-        session = ''
-        try:
-            while True:
-                frame = connection.recv_bytes(link.LONGEST)
-                if session:
-                    self._arrived.put((session, frame))
-                    continue
-                kind, told, _ = link.unpack(frame)
-                if kind != 'hello':
-                    return
-                session = str(told['session'])
-                connection.send_bytes(link.pack('have', {'episodes': self.known.get(session, 0)}))
-                self._connections.append(connection)
-                if self._latest:
-                    self._send(connection, self._latest)
-        except (OSError, EOFError, ValueError, KeyError):
-            pass
-        finally:
-            if connection in self._connections:
-                self._connections.remove(connection)
-            connection.close()
+    def publish(self) -> None:
+        """Tell what was learned since the last time: to the disk first, then to those who act."""
+        student, run = self._student, self._folder.path
+        updates = student.rlpd.updates
+        if updates == self._published:
+            return
+        self._check_finite()
+        self._published, self._version = updates, self._version + 1
+        weights = student.weights()
+        told = {
+            'version': self._version,
+            'digest': digest(weights),
+            'layout': student.layout,
+            'size': len(weights),
+        }
+        rows.append(run / PUBLISHED, (self._version, told['digest'], updates))
+        frame = link.pack('weights', told) + weights
+        write_file(run / LATEST, frame)
+        self._peers.offer(frame)
 
     def close(self) -> None:
-        """Stop listening."""
-        self._closed = True
-        self._listener.close()
+        """Stop listening; another process may learn here then."""
+        self._peers.close()
+        if self._lock:
+            self._lock.close()
 
 
 def token_of(run: Path, given: str = '') -> str:
-    """`given`, or the one in the run's folder, which is made there if it is missing."""
+    """`given`, or the one in the run's folder, which is made there if it is missing.
+
+    The file is whole from the moment that it is there, and nobody else may read it.
+    """
     path = run / 'token'
-    if given or not path.exists():
-        token = given or secrets.token_hex(16)
-        path.touch(mode=0o600)
-        path.write_text(token)
-    return path.read_text().strip()
+    token = given or (path.read_text().strip() if path.exists() else '') or secrets.token_hex(16)
+    if not path.exists() or path.read_text().strip() != token:
+        part = run / f'.token.{os.getpid()}'
+        part.touch(mode=0o600)
+        part.write_text(token)
+        part.replace(path)
+    return token

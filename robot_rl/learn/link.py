@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import json
+import math
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
@@ -43,15 +44,15 @@ def address_of(text: str, run: Path) -> tuple[str, int] | str:
     return host, int(port)
 
 
-def listen(address: tuple[str, int] | str, token: str) -> Listener:
-    """Listen at `address` for those who know `token`; a socket that a killed process left goes.
+def listen(address: tuple[str, int] | str) -> Listener:
+    """Listen at `address`; a socket that a killed process left goes. See learn/peers.py.
 
     Raises SpecError where the address cannot be used.
     """
     try:
         if isinstance(address, str):
             Path(address).unlink(missing_ok=True)
-        return Listener(address, authkey=token.encode())
+        return Listener(address, backlog=16)
     except OSError as error:
         raise SpecError(
             f'Cannot listen at {address}: {error.strerror}. Choose another --address; a path may '
@@ -60,7 +61,7 @@ def listen(address: tuple[str, int] | str, token: str) -> Listener:
 
 
 def connect(address: tuple[str, int] | str, token: str) -> Connection | None:
-    """Connect to whoever listens; None where nobody does.
+    """Connect to the learner that listens; None where nobody does, or nobody who knows how.
 
     Raises SpecError for a token that is not theirs.
     """
@@ -71,7 +72,7 @@ def connect(address: tuple[str, int] | str, token: str) -> Connection | None:
             f'The learner at {address} refuses the token. Give the one it was started with: it is '
             "in 'token' in the folder of its run."
         ) from None
-    except (OSError, EOFError):
+    except (OSError, EOFError, AssertionError):
         return None
 
 
@@ -93,11 +94,13 @@ def unpack(frame: bytes) -> tuple[str, dict[str, Any], dict[str, Array]]:
         head = json.loads(frame[4 : 4 + size])
         arrays, place = {}, 4 + size
         for name, kind, shape in head['arrays']:
-            count = int(np.prod(shape, dtype=np.int64))
+            if any(type(size) is not int or size < 0 for size in shape):
+                raise ValueError(f'An array of shape {shape}')
+            count = math.prod(shape)
             array = np.frombuffer(frame, _TYPES[kind], count, place)
             arrays[name], place = array.reshape(shape), place + array.nbytes
         return str(head['kind']), dict(head['told']), arrays
-    except (KeyError, TypeError, struct.error, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError, struct.error) as error:
         raise ValueError(f'Not a frame: {error}') from None
 
 

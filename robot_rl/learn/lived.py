@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 
 from robot_rl.data.reader import Episode
@@ -16,6 +17,27 @@ from robot_rl.spec.task import Task
 
 VERDICTS = {'success': 1.0, 'failure': 0.0}
 """Label to the reward of its step, which then is the last."""
+
+
+def check(task: Task, episode: Episode) -> None:
+    """Raise ValueError, which says why, for an episode that cannot be learned from as `task`."""
+    num = len(episode)
+    wanted = {signal.name: (num + 1, signal.size) for signal in task.signals}
+    rows = {**episode.signals, 'memory': episode.memory, 'action': episode.action}
+    rows |= {'reward': episode.reward, 'person': episode.person}
+    wanted |= {'memory': (num + 1, task.memory_size), 'action': (num, task.action_size)}
+    wanted |= {'reward': (num,), 'person': (num,)}
+    for name, shape in wanted.items():
+        found = rows.get(name)
+        if found is None or found.shape != shape:
+            got = 'none' if found is None else found.shape
+            raise ValueError(f'{name!r} has the shape {got}, expected {shape}')
+        if not np.isfinite(found).all():
+            raise ValueError(f'{name!r} has a number that is not finite')
+    if not num or np.abs(episode.action).max() > 1.0 + 1e-5:
+        raise ValueError(f'it has {num} steps, or an action outside of [-1, 1]')
+    if any(not 0 <= label.step < num for label in episode.labels):
+        raise ValueError(f'a label is about none of its {num} steps')
 
 
 @torch.inference_mode()

@@ -27,6 +27,8 @@ Act = Callable[[torch.Tensor], torch.Tensor]
 """Observation (1, size) to action (1, action_size)."""
 REACTION_S = 0.3
 """[s] by which a label comes later than what it is about."""
+ROUNDING_S = 1e-6
+"""[s] by which a step may seem to begin after it did."""
 VERDICT = {Button.SUCCESS: 'success', Button.FAILURE: 'failure'}
 POLICY = 'policy'
 
@@ -64,13 +66,22 @@ class Practice:
         self._hand_back = HandBack(contract.size)
         self._watch = getattr(person, 'watch', None)
         self._begin_watching = getattr(person, 'begin', None)
-        self.time_s = 0.0
-        """[s] that the robot has moved for."""
+        self._periods = 0
         self.extra: dict[str, float] = {}
         """Recorded with every step."""
 
-    def episode(self, act: Act, after: Callable[[], None] | None = None) -> tuple[Episode, Tally]:
-        """Run one; `after` is called after each control period, for whoever learns meanwhile."""
+    @property
+    def time_s(self) -> float:
+        """[s] that the robot has moved for: whole periods, so that nothing adds up."""
+        return self._periods * self._task.control_dt
+
+    def episode(
+        self, act: Act, after: Callable[[], bool | None] | None = None
+    ) -> tuple[Episode, Tally]:
+        """Run one; `after` is called after each control period, for whoever learns meanwhile.
+
+        Where it returns True the episode is cut as if time had run out.
+        """
         env, task = self._env, self._task
         observation = env.reset()['actor']
         told = _Told(task, self._writer)
@@ -98,13 +109,12 @@ class Practice:
             operator = stick.operator if stick and held else POLICY
             row = (measured, memory, action, setpoint, float(success), held, operator)
             told.add(self.time_s, self.extra, *row)
-            self.time_s += task.control_dt
-            if after:
-                after()
             verdict = _verdict(stick)
             if verdict:
                 told.label(self.time_s, verdict)
-            failed, late = bool(transition.terminated[0]), bool(transition.truncated[0])
+            self._periods += 1
+            cut = bool(after and after())
+            failed, late = bool(transition.terminated[0]), bool(transition.truncated[0]) or cut
             if success or failed or late or verdict:
                 break
             observation = transition.observation['actor']
@@ -169,8 +179,8 @@ class _Told:
         self._stamps.append(stamp)
 
     def label(self, stamp: float, what: str) -> None:
-        """A person says `what` now, of what they saw a reaction time ago."""
-        step = attribute(self._stamps, stamp, REACTION_S)
+        """A person says `what` at `stamp`, of what they saw a reaction time ago."""
+        step = attribute(self._stamps, stamp + ROUNDING_S, REACTION_S)
         if step is not None:
             self._labels[step] = what
             self._writer.label(stamp, step, what)

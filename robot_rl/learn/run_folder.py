@@ -70,10 +70,12 @@ class RunFolder:
         """Checkpoints, oldest first."""
         return sorted((self.path / 'checkpoints').glob('*.pt'), key=lambda p: int(p.stem))
 
-    def save_checkpoint(self, iteration: int, state: dict[str, Any]) -> Path:
-        """Write the checkpoint of `iteration`."""
+    def save_checkpoint(self, iteration: int, state: dict[str, Any], keep: int = 0) -> Path:
+        """Write the checkpoint of `iteration`; with `keep` only so many of the last ones stay."""
         path = self.path / 'checkpoints' / f'{iteration}.pt'
         save_state(path, state)
+        for old in self.checkpoints()[:-keep] if keep else ():
+            old.unlink(missing_ok=True)
         return path
 
     def write_config(self, config: dict[str, Any]) -> None:

@@ -76,6 +76,20 @@ class Student:
         """Learn once: see Rlpd.update."""
         return self.rlpd.update(partial(symmetric, self.shown, self.practised))
 
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are finite numbers."""
+        return all(
+            bool(value.isfinite().all())
+            for part in ('actor', 'critics', 'targets')
+            for value in self.rlpd.state_dict()[part].values()
+        )
+
+    @property
+    def layout(self) -> str:
+        """See `layout_of`."""
+        return layout_of(self.actor)
+
     def weights(self) -> bytes:
         """The actor, as float32 numbers in the order of its parameters and buffers."""
         rows = [value.float().flatten() for value in self.actor.state_dict().values()]
@@ -95,13 +109,24 @@ def digest(weights: bytes) -> str:
     return hashlib.sha256(weights).hexdigest()
 
 
+def layout_of(actor: torch.nn.Module) -> str:
+    """What tells an actor of other layers, though perhaps of as many weights, from this one."""
+    shapes = [(name, tuple(value.shape)) for name, value in actor.state_dict().items()]
+    return hashlib.sha256(repr(shapes).encode()).hexdigest()
+
+
 def load_weights(actor: torch.nn.Module, weights: bytes) -> None:
-    """Write `weights` into an actor of the same shape. Raises ValueError for another shape."""
+    """Write `weights` into an actor of the same shape.
+
+    Raises ValueError for another number of weights, or one that is not finite: the old ones stay.
+    """
     numbers = torch.frombuffer(bytearray(weights), dtype=torch.float32)
     state = actor.state_dict()
     sizes = [value.numel() for value in state.values()]
     if len(numbers) != sum(sizes):
         raise ValueError(f'{len(numbers)} weights for an actor of {sum(sizes)}')
+    if not numbers.isfinite().all():
+        raise ValueError('some weights are not finite')
     with torch.no_grad():
         for value, part in zip(state.values(), numbers.split(sizes), strict=True):
             value.copy_(part.view_as(value))
