@@ -39,6 +39,7 @@ OURS: dict[str, set[str]] = {
     'pictures': {'spec'},
     'teleop': {'deploy', 'pictures', 'spec'},
     'bench': {
+        'data',
         'deploy',
         'envs',
         'spec',

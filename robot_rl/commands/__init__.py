@@ -29,6 +29,7 @@ COMMANDS: dict[str, Any] = {
     'bench sim': bench.BenchSim,
     'bench lidar': bench.BenchLidar,
     'bench rlpd': bench.BenchRlpd,
+    'bench survival': bench.BenchSurvival,
     'bench train': bench.BenchTrain,
     'bench curricula': bench.BenchCurricula,
     'bench race': bench.BenchRace,

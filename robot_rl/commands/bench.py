@@ -76,6 +76,30 @@ class BenchRlpd:
 
 
 @dataclass(frozen=True)
+class BenchSurvival:
+    """Kill who acts and who learns, again and again, and see what is left of the run."""
+
+    kills: int = 50
+    """How many, each of the actor, the learner or both."""
+    seed: int = 0
+    """Of who is killed and when."""
+    speed: float = 10.0
+    """Of the simulation, times real time: so that episodes end between kills."""
+    out: Path = Path('survival')
+    """The new folder for the run, the logs of both and survival.json."""
+
+    def run(self) -> int:
+        """Kill, check, print; 1 where something does not hold."""
+        from robot_rl.bench import survival, survivors
+
+        kills, deaths = survival.survive(self.out, self.kills, self.seed, self.speed)
+        found = survivors.checks(self.out / 'runs' / survival.NAME, kills, deaths)
+        survivors.save(self.out / 'survival.json', kills, found, seed=self.seed, speed=self.speed)
+        print(survivors.text(kills, found))
+        return 0 if all(check.holds for check in found) else 1
+
+
+@dataclass(frozen=True)
 class BenchTrain:
     """What training costs and yields over many seeds, beside the C++ original."""
 

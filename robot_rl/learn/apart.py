@@ -111,9 +111,9 @@ def rlpd_of(told: dict[str, Any]) -> RlpdConfig:
     Raises RunFolderError for a run of another learner or of another version.
     """
     try:
-        values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in told['rlpd'].items()
-        }
+        values: dict[str, Any] = dict(told['rlpd'])
+        for name in ('hidden', 'value_range'):
+            values[name] = tuple(values[name])
         return RlpdConfig(**values)
     except (KeyError, TypeError) as error:
         raise RunFolderError(

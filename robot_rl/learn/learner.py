@@ -56,7 +56,7 @@ class Learner:
         self._lock = sessions.hold(folder.path / LOCK)
         if self._lock is None:
             raise RunFolderError(
-                f'Another process learns in {folder.path}. Stop that one, or choose another --name.'
+                f'Another process learns in {folder.path}. Stop it, or choose another --name.'
             )
         for part in folder.path.glob('checkpoints/.*'):
             part.unlink()  # of one that was killed while it wrote
@@ -79,7 +79,7 @@ class Learner:
             try:
                 self._student.load_state_dict(load_state(path))
                 return
-            except RunFolderError as error:
+            except RunFolderError as error:  # noqa: PERF203
                 _LOG.warning('%s', error)
         if checkpoints:
             raise RunFolderError(
@@ -101,7 +101,7 @@ class Learner:
     def run(self, stop: Callable[[], bool], most: int) -> None:
         """Learn until `stop` or for `most` steps of practice.
 
-        Raises RunFolderError when the disk refuses, or where what is learned is no number any more.
+        Raises RunFolderError when the disk refuses, or where weights are not finite any more.
         """
         published = saved = time.monotonic() - PUBLISH_S
         while not stop() and self._student.steps < most:

@@ -26,12 +26,12 @@ class Outbox:
         self._newest: deque[tuple[int, bytes]] = deque(maxlen=keep)
 
     def add(self, episode: Episode) -> None:
-        """Take the next one. What is too long for a frame stays in the file, and that is logged."""
+        """Take the next one; what is too long for a frame stays in the file, which is logged."""
         frame = link.of_episode(episode)
         if len(frame) > link.LONGEST:
             _LOG.warning(
-                'Episode %d is not handed over: it has %d bytes, at most %d are sent. It is in %s, '
-                'where a learner that is started again reads it.',
+                'Episode %d is not handed over: it has %d bytes, at most %d are sent. It is in '
+                '%s, where a learner that is started again reads it.',
                 *(episode.number, len(frame), link.LONGEST, self._path),
             )
             return

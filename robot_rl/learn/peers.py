@@ -1,7 +1,7 @@
-"""Those who act, as the learner meets them: each has a thread that hears it and one that tells it.
+"""Those who act, as the learner meets them: one thread hears each of them, another tells it.
 
-So the learner waits for nobody: one that is stopped, slow or silent holds up its own threads alone,
-and gets the newest weights when it listens again, not all that it missed.
+So the learner waits for nobody: one that is stopped, slow or silent holds up its own threads
+alone, and gets the newest weights when it listens again, not all that it missed.
 """
 
 from __future__ import annotations
