@@ -73,9 +73,8 @@ def test_what_is_learned_from_is_what_is_recorded_and_sent(env, tmp_path):
     assert tally[:2] == (False, 100) and episode.truncated and not episode.terminated
     assert tally.takeovers == 1 and tally.by_people == episode.person.sum()
     driven = episode.person.nonzero()[0]
-    assert driven.tolist() == list(range(driven[0], driven[-1] + 1))
-    assert driven[0] in (10, 11) and driven[-1] in (18, 19, 20)  # 0.1 s is no float
-    assert set(episode.operators[12:18]) == {'tester'} and episode.operators[0] == 'policy'
+    assert driven.tolist() == list(range(10, 20))
+    assert set(episode.operators[10:20]) == {'tester'} and episode.operators[9] == 'policy'
     rows = {name: torch.from_numpy(rows[:-1]) for name, rows in episode.signals.items()}
     memory, action = torch.from_numpy(episode.memory[:-1]), torch.from_numpy(episode.action)
     sent = TASK.act(action, rows, memory).numpy()
@@ -98,7 +97,7 @@ def test_a_button_is_about_what_the_person_saw_a_reaction_ago(env, tmp_path, but
     episode, tally = practise(env, tmp_path / 'c.mcap', Hands((9.0, 9.0), {1.0: button}))
     assert len(episode) == 11 and tally.success == (button is Button.SUCCESS)
     (label,) = episode.labels
-    assert label.step == round((1.1 - REACTION_S) / TASK.control_dt)
+    assert label.step == round((1.0 - REACTION_S) / TASK.control_dt)
     steps = lived.steps(TASK, read(tmp_path / 'c.mcap')[1][0])
     assert len(steps) == label.step + 1 and steps[-1].terminated
     assert steps[-1].reward == float(button is Button.SUCCESS)
@@ -110,11 +109,13 @@ def test_a_person_takes_over_where_nothing_gets_better():
     joints = torch.cat((holes['start_joint_pos'], torch.zeros(1, 2)), 1)
     true = {'joint_pos': joints, 'joint_vel': 0.0 * joints, **holes}
     held = []
-    for step in range(40):
+    for step in range(60):
         person.watch(true, 0.1 - 0.005 * min(step, 12))  # better, until it is not
         held.append(person.read(0.1 * step).held)
     assert held.index(True) in range(20, 25), held
-    assert all(held[held.index(True) :])
+    first = held.index(True)
+    assert held[first : first + 17] == [True] * 15 + [False, True], 'handed back once'
+    assert all(held[first + 16 :]), 'it did not help, so not again'
     with pytest.raises(SpecError, match='no expert'):
         ScriptedPerson(registry.task('reach-panda'), 0)
 

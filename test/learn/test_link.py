@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client
 from pathlib import Path
-import threading
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ torch = pytest.importorskip('torch')
 from robot_rl.data.reader import Episode, Label
 from robot_rl.errors import SpecError
 from robot_rl.learn import link
+from robot_rl.learn.peers import Peers
 
 
 def lived(number: int = 0, steps: int = 3) -> Episode:
@@ -71,31 +70,32 @@ def test_garbage_is_told_from_a_frame():
             link.unpack(draw.bytes(int(draw.integers(0, 400))))
 
 
-def test_only_who_knows_the_token_is_heard(tmp_path):
+def test_only_who_knows_the_token_is_heard_and_told(tmp_path):
     address = link.address_of('', tmp_path)
-    listener = link.listen(address, 'right')
-    heard: list[str] = []
-
-    def accept() -> None:
-        for _ in range(2):
-            try:
-                with listener.accept() as connection:
-                    heard.append(link.unpack(connection.recv_bytes())[0])
-            except AuthenticationError:
-                heard.append('refused')
-
-    thread = threading.Thread(target=accept)
-    thread.start()
+    peers = Peers(address, 'right', lambda session: {'000': 5}.get(session, 0))
     with pytest.raises(SpecError, match='refuses the token'):
         link.connect(address, 'wrong')
+    silent = Client(address)  # says nothing, and holds nobody up
     connection = link.connect(address, 'right')
     assert connection
     connection.send_bytes(link.pack('hello', {'session': '000'}))
-    thread.join(5.0)
-    assert heard == ['refused', 'hello']
-    connection.close()
-    listener.close()
+    assert link.unpack(connection.recv_bytes())[:2] == ('have', {'episodes': 5})
+    big = link.pack('weights', {'version': 1}, {'w': np.zeros(1_000_000, np.float32)})
+    for _ in range(20):
+        peers.offer(big)  # far more than a socket holds: the learner goes on all the same
+    last = link.pack('weights', {'version': 2})
+    peers.offer(last)
+    while (frame := connection.recv_bytes()) != last:
+        assert frame == big
+    connection.send_bytes(link.of_episode(lived(3)))
+    session, episode = peers.arrived.get(timeout=5.0)
+    assert (session, episode.number) == ('000', 3)
+    connection.send_bytes(b'garbage')
+    with pytest.raises((EOFError, OSError)):
+        connection.recv_bytes()
+    peers.close()
     assert link.connect(address, 'right') is None, 'nobody listens'
+    silent.close()
 
 
 def test_addresses(tmp_path):
@@ -105,19 +105,15 @@ def test_addresses(tmp_path):
         with pytest.raises(SpecError, match='HOST:PORT'):
             link.address_of(wrong, tmp_path)
     with pytest.raises(SpecError, match='Cannot listen'):
-        link.listen(str(tmp_path / 'nowhere' / 'link.sock'), 'token')
+        link.listen(str(tmp_path / 'nowhere' / 'link.sock'))
 
 
 def test_a_socket_that_a_killed_process_left_is_taken_over(tmp_path):
     address = link.address_of('', tmp_path)
-    left, listener = link.listen(address, 'a'), link.listen(address, 'b')
-    accepted: list[Any] = []
-    thread = threading.Thread(target=lambda: accepted.append(listener.accept()))
-    thread.start()
+    left, peers = link.listen(address), Peers(address, 'b', lambda _: 0)
     connection = link.connect(address, 'b')
-    thread.join(5.0)
-    assert connection and accepted
-    for end in (connection, *accepted, listener):
-        end.close()
+    assert connection
+    connection.close()
+    peers.close()
     Path(address).touch()  # what its own close removes
     left.close()
