@@ -28,10 +28,10 @@ from robot_rl.spec.engines import engine_for
 TASK = 'insert-panda'
 NAME = 'survival'
 DEMONSTRATIONS = 5
-PAUSE = (0.3, 3.0)
+PAUSE = (0.2, 2.0)
 """From one kill to the next, parts of the time that both took at first until an episode was
 recorded: so many kills meet a process that starts, and most one that works."""
-REST = 6.0
+REST = 4.0
 """The same of the end, where nobody is killed."""
 PATIENCE_S = 120.0
 """[s] for a process to stop after Ctrl-C."""

@@ -140,9 +140,7 @@ def test_a_run_survives_the_learner_and_what_acted_was_sent(recording, tmp_path,
     assert acted == sorted(acted) and acted[0] == 1.0, 'never before there are weights'
 
 
-def test_an_episode_that_goes_on_is_taken_when_it_ends_or_when_its_writer_is_dead(
-    recording, tmp_path
-):
+def test_an_episode_that_goes_on_waits_for_its_end_or_its_writers(recording, tmp_path):
     _, writer, lock = recording()
     robot, session = Robot(writer), writer.path.stem
     robot.episode()

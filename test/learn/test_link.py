@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from multiprocessing.connection import Client
 from pathlib import Path
+import socket
 
 import numpy as np
 import pytest
@@ -70,8 +71,12 @@ def test_garbage_is_told_from_a_frame():
             link.unpack(draw.bytes(int(draw.integers(0, 400))))
 
 
-def test_only_who_knows_the_token_is_heard_and_told(tmp_path):
-    address = link.address_of('', tmp_path)
+@pytest.mark.parametrize('network', [False, True])
+def test_only_who_knows_the_token_is_heard_and_told(tmp_path, network):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        text = f'127.0.0.1:{free.getsockname()[1]}' if network else ''
+    address = link.address_of(text, tmp_path)
     peers = Peers(address, 'right', lambda session: {'000': 5}.get(session, 0))
     with pytest.raises(SpecError, match='refuses the token'):
         link.connect(address, 'wrong')
