@@ -9,7 +9,7 @@ the folder of the run is held against what the last learner says that it knows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 import os
 from pathlib import Path
 import signal
@@ -20,6 +20,7 @@ import time
 import numpy as np
 
 from robot_rl.errors import RobotRLError
+from robot_rl.files import write_json
 from robot_rl.learn import sessions
 from robot_rl.learn.hil import demonstrate
 from robot_rl.spec import registry
@@ -119,6 +120,7 @@ def survive(out: Path, kills: int, seed: int, speed: float) -> tuple[list[Kill],
         for _ in range(kills):
             time.sleep(life * draw.uniform(*PAUSE))
             done.append(_kill(processes, VICTIMS[draw.integers(len(VICTIMS))], begun))
+            write_json(out / 'kills.json', [asdict(kill) for kill in done])
         time.sleep(life * REST)
         processes.end('actor', signal.SIGINT)
         time.sleep(sessions.SETTLE_S + 1.0)

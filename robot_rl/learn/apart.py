@@ -117,8 +117,8 @@ def rlpd_of(told: dict[str, Any]) -> RlpdConfig:
         return RlpdConfig(**values)
     except (KeyError, TypeError) as error:
         raise RunFolderError(
-            f'The run of the task {told.get("task")!r} was not begun by `robot_rl hil learner` of '
-            f'this version ({error}). Begin another with another --name.'
+            f'The run of the task {told.get("task")!r} has no hyperparameters of RLPD as this '
+            f'version writes them ({error}). Choose another --name to begin a new one.'
         ) from None
 
 

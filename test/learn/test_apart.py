@@ -272,7 +272,7 @@ def test_a_token_is_whole_and_for_nobody_else(tmp_path):
     assert token_of(tmp_path) == token and len(token) == 32
     assert token_of(tmp_path, 'mine') == token_of(tmp_path) == 'mine'
     assert (tmp_path / 'token').stat().st_mode & 0o777 == 0o600
-    with pytest.raises(RunFolderError, match='not begun by'):
+    with pytest.raises(RunFolderError, match='no hyperparameters'):
         apart.rlpd_of({'task': 'x', 'rlpd': {'unknown': 1}})
 
 
