@@ -26,7 +26,7 @@ def episode() -> Episode:
         return draw.standard_normal((num, size)).astype(np.float32)
 
     signals = {signal.name: rows(signal.size) for signal in TASK.signals}
-    signals['goal_quat_w'] = np.tile(np.float32([0.0, 1.0, 0.0, 0.0]), (T + 1, 1))
+    signals['goal_quat_w'] = np.tile(np.array([0.0, 1.0, 0.0, 0.0], np.float32), (T + 1, 1))
     return Episode(
         number=0,
         first=0,
@@ -34,7 +34,7 @@ def episode() -> Episode:
         memory=rows(TASK.memory_size),
         action=rows(6, T).clip(-1.0, 1.0),
         setpoint=rows(6, T),
-        reward=np.float32([0, 0, 0, 0, 0, 1]),
+        reward=np.array([0, 0, 0, 0, 0, 1], np.float32),
         person=np.array([False, True, True, False, False, False]),
         operators=('policy',) * T,
         extra=({},) * T,

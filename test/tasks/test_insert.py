@@ -96,6 +96,7 @@ def test_a_hole_is_as_wide_as_it_was_drawn_and_the_peg_is_above_it():
     holes = drawn(4)
     for row in range(4):
         hole = {name: value[row].numpy() for name, value in holes.items()}
+        assert TASK.world
         *walls, floor = TASK.world(hole).blocks
         width = insert.PEG.width + hole['clearance'][0]
         centre = np.array(floor.position[:2])
