@@ -1,9 +1,8 @@
 """A simulated person at the stick, so that learning from people can be repeated and measured.
 
-They see the truth as it was a reaction time ago, their hand shakes, and they take over where
-nothing gets better for a while. As advised for HIL-SERL (Luo et al., arXiv 2410.21845) the policy
-may explore first, corrections are short, and enough episodes end in success: where a correction
-did not help, the next one is not handed back.
+They see the truth as it was a reaction time ago, their hand shakes, they feel about where they get
+no further, and they take over where the policy makes no progress. As advised for HIL-SERL (Luo et
+al., arXiv 2410.21845) the policy may explore first, and corrections are short and frequent.
 """
 
 from __future__ import annotations
@@ -26,19 +25,20 @@ class Habits:
 
     reaction_s: float = 0.3
     """[s] from what happens to what the hand does about it."""
-    shake: float = 0.2
-    """Standard deviation of what the hand does beside what is meant, as a part of that: signals
-    to muscles are the noisier the larger they are (Harris and Wolpert, Nature 394, 1998)."""
-    tremor: float = 0.02
-    """The same of a hand that rests, parts of the largest action."""
-    shake_s: float = 0.2
-    """[s] in which that changes."""
-    wait_s: float = 2.0
+    shake: tuple[float, ...] = (0.05, 0.05, 0.05, 0.025, 0.025, 0.025)
+    """Standard deviation of what the hand does beside what is meant, parts of the largest action;
+    the last one counts for all that follow."""
+    wait_s: float = 2.5
     """[s] that the policy may try at the start of an episode."""
-    patience_s: float = 1.5
-    """[s] without progress after which the person takes over."""
+    patience_s: float = 1.0
+    """[s] in which nothing got better than in as much time before: they take over."""
     correction_s: float = 1.5
-    """[s] that the first correction of an episode lasts."""
+    """[s] that a correction lasts; the next one may follow at once."""
+    stuck_s: float = 0.7
+    """[s] in which the error of a task hardly changes: a person who drives feels about then."""
+    feel: float = 0.12
+    """Of the largest action: a circle of the first two numbers, once in `feel_s`."""
+    feel_s: float = 0.8
 
 
 class ScriptedPerson:
@@ -63,7 +63,9 @@ class ScriptedPerson:
         self._generator = torch.Generator().manual_seed(seed)
         steps = round(self._habits.reaction_s / task.control_dt)
         self._seen: deque[torch.Tensor] = deque(maxlen=steps + 1)
-        self._decay = math.exp(-task.control_dt / self._habits.shake_s)
+        shake = self._habits.shake
+        shake = (*shake, *(shake[-1:] * task.action_size))[: task.action_size]
+        self._spread = torch.tensor(shake)
         high = torch.tensor(task.setpoint.high)
         self._scale = high.clamp(max=1e9)
         self.begin()
@@ -71,44 +73,48 @@ class ScriptedPerson:
     def begin(self) -> None:
         """An episode begins."""
         self._seen.clear()
-        self._shake = torch.zeros(1, self._task.action_size)
         self._errors: list[float] = []
         self._since = 0  # periods that this correction has lasted, 0 for none
-        self._corrections = 0
+        self._angle = 0.0
         self._motion = (0.0,) * self._task.setpoint.size
 
     def watch(self, true: Mapping[str, torch.Tensor], error: float) -> None:
         """See the true signals (1, size) and the task's error."""
         self._seen.append(self._expert(true))
         self._errors.append(error)
+        self._since = self._since + 1 if self._wants() else 0
         noise = torch.randn(1, self._task.action_size, generator=self._generator)
-        self._shake = self._decay * self._shake + math.sqrt(1.0 - self._decay**2) * noise
-        meant = self._seen[0]
-        spread = self._habits.tremor + self._habits.shake * meant.abs()
-        action = (meant + spread * self._shake).clamp(-1.0, 1.0)
+        action = self._seen[0] + self._spread * noise
+        if self._since and self._stuck():
+            action[:, :2] += self._felt()
+        action = action.clamp(-1.0, 1.0)
         setpoint = self._task.act(action, true, torch.zeros(1, self._task.memory_size))
         self._motion = tuple((setpoint / self._scale)[0].clamp(-1.0, 1.0).tolist())
-        wants = self._wants()
-        self._corrections += wants and not self._since
-        self._since = self._since + 1 if wants else 0
 
     def _wants(self) -> bool:
         """Whether to drive, in this period."""
-        if self._always:
-            return True
         habits, dt = self._habits, self._task.control_dt
-        if self._since:
-            return self._corrections > 1 or self._since * dt < habits.correction_s
-        waited = len(self._errors) * dt >= max(habits.wait_s, habits.patience_s)
-        return waited and not self._progress(habits.patience_s)
-
-    def _progress(self, window_s: float) -> bool:
-        """Whether the error became less by what counts, over the last `window_s` [s]."""
-        window = round(window_s / self._task.control_dt)
-        before, lately = self._errors[:-window], self._errors[-window:]
-        if not before:
+        if self._always or 0 < self._since * dt < habits.correction_s - 0.5 * dt:
             return True
-        return min(lately) < min(before) - self._task.success_error
+        window = round(habits.patience_s / dt)
+        if len(self._errors) * dt < max(habits.wait_s, 2.0 * habits.patience_s):
+            return False
+        before, lately = self._errors[-2 * window : -window], self._errors[-window:]
+        return min(before) - min(lately) < self._task.success_error
+
+    def _stuck(self) -> bool:
+        """Whether the error hardly changes: by less than a third of what counts."""
+        window = round(self._habits.stuck_s / self._task.control_dt)
+        if len(self._errors) <= window:
+            return False
+        change = abs(self._errors[-1] - self._errors[-1 - window])
+        return change < 0.3 * self._task.success_error
+
+    def _felt(self) -> torch.Tensor:
+        """What feeling about adds to the first two numbers of the action."""
+        self._angle += 2.0 * math.pi * self._task.control_dt / self._habits.feel_s
+        circle = torch.tensor([[math.cos(self._angle), math.sin(self._angle)]])
+        return self._habits.feel * circle
 
     def read(self, now: float) -> Stick | None:
         """What they hold."""

@@ -14,7 +14,7 @@ MANIPULABILITY = 0.04
 """sqrt(det(J J^T)) below which motion is damped; an arm of 0.85 m has 0.1 where it is agile."""
 DAMPING = 0.1
 """Largest damping, at a singularity."""
-LEASH = 0.01
+LEASH = 0.03
 """[m] how far targets run ahead of an arm that something holds: all that it then pushes with."""
 SKIN = 0.005
 """[m] how far inside of the walls of its box a tip slides along them."""
@@ -66,9 +66,7 @@ def twists(
         )
         held = held.copy()
         held[:, :size] = np.where((after > before)[:, None], joints, moved)
-        speed = 0.0 * held
-        speed[:, :size] = (held[:, :size] - joints) / control_dt
-        return held, speed, 0.0 * held
+        return held, 0.0 * held, 0.0 * held
 
     return targets
 

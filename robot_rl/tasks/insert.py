@@ -1,7 +1,7 @@
 """Insert: put a square peg that the hand holds into a hole that is hardly wider.
 
 The policy moves the tool: its action is a twist along the axes of the hole as it was told where
-that is, which is wrong by more than the clearance. What tells it that it is beside the hole is
+that is, which is wrong by as much as the clearance. What tells it that it is beside the hole is
 that the arm does not go where it is sent. Reward is sparse, 1 where the peg is in, so this is a
 task for learning from demonstrations and corrections (docs/people.md).
 """
@@ -26,9 +26,6 @@ ROBOTS = ('panda',)
 
 CONTROL_DT = 0.1  # [s] as SERL and HIL-SERL
 SPEED = (0.1, 0.5)  # [m/s], [rad/s] of the largest action: about 10 mm and 3 degrees a period
-# Where the tool may be, from the pose told along the axes of the hole: the safety box of SERL.
-BOX_LOW, BOX_HIGH = (-0.035, -0.035, -0.09), (0.035, 0.035, 0.01)  # [m]
-BOX_TURN = 0.35  # [rad] about each axis
 IN = 0.002  # [m] from where the tool is with the peg on the floor of the hole: it is in
 SIGNALS = ('joint_pos', 'joint_vel', 'goal_pos_w', 'goal_quat_w')
 # The hand's fingers reach 8 mm beyond the tool and must stay off the block.
@@ -45,10 +42,7 @@ SPREAD = Spread(
     error=(0.0005, 0.0003, 0.005),
 )
 HOVER = 0.003  # [m] over the block where a person aligns the peg
-ALIGNED = (0.0015, 0.02)  # [m] and sine of half the angle at which they go down
-RIM = 0.0015  # [m] about the height of the block at which the peg rests on it
-PRESS = 0.05  # of the largest action: how they press then
-FEEL = (0.0006, 0.08)  # [m] radius of the circle and, of the largest action, how fast
+ALIGNED = (0.0012, 0.02)  # [m] and sine of half the angle at which they go down
 REPEATABILITY = 1e-4
 """[rad] offsets of joints that are left where a hole is taught by the arm itself: 0.1 mm."""
 
@@ -77,91 +71,66 @@ class Insert:
             ]
         )
 
-    def ahead(self, signals: Signals) -> tuple[torch.Tensor, torch.Tensor]:
-        """Way [m] and turn, as pose_error's, to the pose told, along the axes of the hole."""
-        tip = self.kinematics(signals['joint_pos'][:, : self.kinematics.joints])
-        errors = pose_error(tip, signals['goal_pos_w'], signals['goal_quat_w'])
-        frame = self.frame(signals)
-        way, turn = (observations.rotate_inverse(frame, part) for part in errors)
-        return way, turn
-
-    def bounded(self, action: torch.Tensor, signals: Signals) -> torch.Tensor:
-        """What of `action` (n, 6) does not lead out of the box."""
-        way, turn = self.ahead(signals)
-        low, high = (torch.tensor(side, device=way.device) for side in (BOX_LOW, BOX_HIGH))
-        place = 1.0 / (CONTROL_DT * SPEED[0])
-        angle = 1.0 / (CONTROL_DT * SPEED[1])
-        return observations.concat(
-            (
-                _between(action[:, 0:3], place * (low + way), place * (high + way)),
-                _between(
-                    action[:, 3:6],
-                    angle * (2.0 * turn - BOX_TURN),
-                    angle * (2.0 * turn + BOX_TURN),
-                ),
-            )
-        )
-
     def act(self, action: torch.Tensor, signals: Signals, _memory: torch.Tensor) -> torch.Tensor:
-        """Twist of the tool in the base's frame, none that would lead out of the box."""
-        frame, action = self.frame(signals), self.bounded(action, signals)
-        parts = zip((action[:, 0:3], action[:, 3:6]), SPEED, strict=True)
-        return observations.concat([v * observations.rotate(frame, part) for part, v in parts])
+        """Twist of the tool in the base's frame."""
+        frame, action = self.frame(signals), action.clamp(-1.0, 1.0)
+        parts = (action[:, 0:3], action[:, 3:6])
+        return observations.concat(
+            [
+                most * observations.rotate(frame, part)
+                for part, most in zip(parts, SPEED, strict=True)
+            ]
+        )
 
     def action_of(self, setpoint: torch.Tensor, signals: Signals) -> torch.Tensor:
         """The action that asks for `setpoint`: what a person did, as the policy would do it."""
-        frame, parts = (
-            self.frame(signals),
-            zip((setpoint[:, 0:3], setpoint[:, 3:6]), SPEED, strict=True),
-        )
-        turned = [observations.rotate_inverse(frame, part) / most for part, most in parts]
-        return observations.concat(turned).clamp(-1.0, 1.0)
+        frame, parts = self.frame(signals), (setpoint[:, 0:3], setpoint[:, 3:6])
+        return observations.concat(
+            [
+                observations.rotate_inverse(frame, part) / most
+                for part, most in zip(parts, SPEED, strict=True)
+            ]
+        ).clamp(-1.0, 1.0)
 
     def remember(
         self, memory: torch.Tensor, signals: Signals, action: torch.Tensor
     ) -> torch.Tensor:
         """Keep the action, and how far the arm stays behind what was asked before."""
         sent, moved = self.memory(memory, 'sent'), self.tip_twist(signals)
-        quantities = {'action': self.bounded(action, signals), 'strain': sent - moved}
+        quantities = {'action': action.clamp(-1.0, 1.0), 'strain': sent - moved}
         return self.memory.update(memory, quantities)
 
     def observe(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
         """Way and turn to the pose told, coarse and fine, motion, actions and strain."""
-        (way, turn), moved = self.ahead(signals), self.tip_twist(signals)
+        tip = self.kinematics(signals['joint_pos'][:, : self.kinematics.joints])
+        way, turn = pose_error(tip, signals['goal_pos_w'], signals['goal_quat_w'])
+        frame, moved = self.frame(signals), self.tip_twist(signals)
+        way, turn = (observations.rotate_inverse(frame, part) for part in (way, turn))
         return observations.concat(
             (
                 20.0 * way,
                 (200.0 * way).clamp(-1.0, 1.0),
-                (1500.0 * way[:, 0:2]).clamp(-1.0, 1.0),
-                (500.0 * (way[:, 2:3] - PEG.depth)).clamp(-1.0, 1.0),
+                (500.0 * way[:, 0:2]).clamp(-1.0, 1.0),
                 10.0 * turn,
                 (50.0 * turn).clamp(-1.0, 1.0),
                 moved,
-                self.memory.all(memory, ('strain', 'strain_long')),
+                self.memory(memory, 'sent') - moved,
+                self.memory.all(memory, ('sent', 'strain', 'strain_long')),
             )
         )
 
     def expert(self, signals: Signals) -> torch.Tensor:
-        """What a person does: over the hole and upright, down, and feel about where that ends.
-
-        They know of the hole what the policy is told and whether the peg went in. Feeling about is
-        a circle about the place told: a function of where the peg is, which can be imitated.
-        """
-        way, turn = self.ahead(signals)
+        """Above the hole and upright first, then down: what a person who sees the hole wants."""
+        tip = self.kinematics(signals['joint_pos'][:, : self.kinematics.joints])
+        errors = pose_error(tip, signals['hole_pos_w'], signals['hole_quat_w'])
+        frame = observations.rotation_matrix(signals['hole_quat_w'])
+        way, turn = (observations.rotate_inverse(frame, part) for part in errors)
         aside, deep = way[:, 0:2], way[:, 2:3]
-        off = observations.norm(aside).unsqueeze(1)
-        upright = observations.norm(turn).unsqueeze(1) < ALIGNED[1]
-        entered, resting = deep < PEG.depth - RIM, deep < PEG.depth + RIM
-        hover = (15.0 * (deep - PEG.depth - HOVER)).clamp(-0.5, 0.5)
-        down = torch.where((off < ALIGNED[0]) & upright, torch.full_like(deep, 0.3), hover)
-        down = torch.where(resting, torch.full_like(deep, PRESS), down)
-        down = torch.where(entered, torch.full_like(deep, 0.3), down)
-        outward = -aside / off.clamp(min=1e-5)
-        across = observations.concat((-outward[:, 1:2], outward[:, 0:1]))
-        circle = FEEL[1] * across + 100.0 * (FEEL[0] - off) * outward
-        sideways = torch.where(resting & ~entered & (off < 3.0 * FEEL[0]), circle, 15.0 * aside)
-        sideways = torch.where(entered, 0.0 * aside, sideways)
-        return observations.concat((sideways, down, 4.0 * turn)).clamp(-1.0, 1.0)
+        aligned = (observations.norm(aside) < ALIGNED[0]) & (observations.norm(turn) < ALIGNED[1])
+        hover = 15.0 * (deep - PEG.depth - HOVER)
+        lower = aligned.unsqueeze(1) | (deep < 0.8 * PEG.depth)
+        down = torch.where(lower, torch.full_like(deep, 0.35), hover)
+        return observations.concat((15.0 * aside, down, 4.0 * turn)).clamp(-1.0, 1.0)
 
     def error(self, step: Step) -> torch.Tensor:
         """[m] from the tool to where it is with the peg in."""
@@ -171,12 +140,6 @@ class Insert:
     def inserted(self, step: Step) -> torch.Tensor:
         """1 where the peg is in."""
         return (self.error(step) < IN).float()
-
-
-def _between(action: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-    """`action` within bounds; who is outside comes back as fast as may be."""
-    inside = torch.minimum(torch.maximum(action.clamp(-1.0, 1.0), low), high)
-    return inside.clamp(-1.0, 1.0)
 
 
 def initial_state(
@@ -244,4 +207,5 @@ def task(robot: Robot) -> Task:
         solid=True,
         action_of=insert.action_of,
         expert=insert.expert,
+        corrections={'bounded': True, 'bc_weight': 0.2},
     )

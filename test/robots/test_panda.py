@@ -240,8 +240,7 @@ def test_twists_stay_in_the_box_within_limits_and_off_singularities(robot, chain
         before, (held, speed, effort) = held, targets(twist, held, held, 0.02)
         step = np.abs(held - before)[:, :7] / 0.02
         assert (step <= np.array(panda.FASTEST) + 1e-9).all()
-        assert speed[:, :7] == pytest.approx((held - before)[:, :7] / 0.02)
-        assert not speed[:, 7:].any() and not effort.any()
+        assert not speed.any() and not effort.any()
     assert (held[:, 7:] == 0.02).all(), 'fingers stay'
     assert (held[:, :7] >= np.array(panda.LOW) + panda.MARGIN - 1e-9).all()
     assert (held[:, :7] <= np.array(panda.HIGH) - panda.MARGIN + 1e-9).all()

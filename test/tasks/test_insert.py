@@ -60,23 +60,6 @@ def test_down_is_down_and_aside_is_along_the_hole():
     torch.testing.assert_close(twist, expected, atol=1e-6, rtol=0.0)
 
 
-def test_nothing_leads_out_of_the_box_and_who_is_outside_comes_back():
-    signals = seen(drawn())
-    wild = torch.where(torch.rand(64, 6, generator=torch.Generator().manual_seed(2)) < 0.5, -1, 1)
-    low, high = torch.tensor(insert.BOX_LOW), torch.tensor(insert.BOX_HIGH)
-    for far in (0.0, 0.2):
-        there = signals | {'goal_pos_w': signals['goal_pos_w'] + torch.tensor([far, 0.0, 0.0])}
-        way, turn = ARM.ahead(there)
-        action = ARM.bounded(wild.float(), there)
-        after = insert.CONTROL_DT * insert.SPEED[0] * action[:, :3] - way
-        outside = (-way < low) | (-way > high)
-        assert outside.any() == bool(far)
-        assert (after.abs() < way.abs())[outside].all()
-        assert ((after > low - 1e-6) & (after < high + 1e-6))[~outside].all()
-        angle = insert.CONTROL_DT * insert.SPEED[1] * action[:, 3:] - 2.0 * turn
-        assert angle.abs().max() <= insert.BOX_TURN + 1e-6
-
-
 def test_what_is_told_of_a_hole_is_wrong_by_more_than_its_clearance():
     holes, (across, upright, turned) = drawn(2000), insert.SPREAD.error
     error = (holes['goal_pos_w'] - holes['hole_pos_w']).abs()
