@@ -19,11 +19,12 @@ from robot_rl.files import read_json
 from robot_rl.learn import hil, lived
 from robot_rl.learn.config import HilConfig
 from robot_rl.learn.people import Habits, ScriptedPerson
-from robot_rl.learn.practice import REACTION_S, Practice
+from robot_rl.learn.practice import REACTION_S, ROUNDING_S, Practice
 from robot_rl.learn.rlpd import Rlpd, RlpdConfig
 from robot_rl.learn.student import Student, digest, load_weights
 from robot_rl.learn.train import load_actor
 from robot_rl.spec import registry
+from robot_rl.teleop.labels import attribute
 from robot_rl.teleop.stick import Button, Stick
 
 TASK = registry.task('insert-panda')
@@ -103,6 +104,12 @@ def test_a_button_is_about_what_the_person_saw_a_reaction_ago(env, tmp_path, but
     assert steps[-1].reward == float(button is Button.SUCCESS)
 
 
+def test_rounding_does_not_move_a_label_a_step():
+    stamps = [step * TASK.control_dt for step in range(2000)]
+    found = [attribute(stamps, now + ROUNDING_S, REACTION_S) for now in stamps[3:]]
+    assert found == list(range(1997))
+
+
 def test_a_person_takes_over_where_nothing_gets_better():
     person = ScriptedPerson(TASK, 0, Habits(wait_s=1.0, patience_s=1.0))
     holes = TASK.commands.draw(1, torch.Generator().manual_seed(0), torch.device('cpu'))
@@ -150,24 +157,24 @@ def test_a_run_learns_is_loaded_and_goes_on(tmp_path, monkeypatch):
     assert sum(tally.success for tally in tallies) == 2
     config = HilConfig(
         demos=(demos,),
-        steps=200,
+        steps=120,
         name='run',
         validate_every=100,
-        validation_episodes=2,
-        test_episodes=3,
+        validation_episodes=1,
+        test_episodes=1,
     )
     run = hil.learn(config, tmp_path)
     scores = read_json(run / 'evaluation.json', '', '')
-    assert scores['episodes'] == 3 and 200 <= scores['steps'] < 300
+    assert scores['episodes'] == 1 and 120 <= scores['steps'] < 220
     assert scores['robot_seconds'] == pytest.approx(0.1 * scores['steps'])
     assert isinstance(load_actor(run)[1], torch.nn.Module)
     with pytest.raises(RunFolderError, match='occupied'):
         hil.learn(config, tmp_path)
     # Kill -9 after the last checkpoint: the episodes are there, the updates since are not.
-    hil.learn(replace(config, steps=320, resume=True), tmp_path)
+    hil.learn(replace(config, steps=220, resume=True), tmp_path)
     files = sorted((run / 'episodes').iterdir())
     assert [file.name for file in files] == ['000.mcap', '001.mcap']
     recorded = sum(len(episode) for file in files for episode in read(file)[1])
-    assert read_json(run / 'evaluation.json', '', '')['steps'] == recorded >= 320
+    assert read_json(run / 'evaluation.json', '', '')['steps'] == recorded >= 220
     with pytest.raises(RecordingError, match='of task'):
         list(hil.shown(replace(task, name='other'), [demos]))
