@@ -118,7 +118,8 @@ def test_a_person_takes_over_where_nothing_gets_better():
     held = []
     for step in range(60):
         person.watch(true, 0.1 - 0.005 * min(step, 12))  # better, until it is not
-        held.append(person.read(0.1 * step).held)
+        stick = person.read(0.1 * step)
+        held.append(stick is not None and stick.held)
     assert held.index(True) in range(20, 25), held
     first = held.index(True)
     assert held[first : first + 17] == [True] * 15 + [False, True], 'handed back once'

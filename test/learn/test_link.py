@@ -120,5 +120,5 @@ def test_a_socket_that_a_killed_process_left_is_taken_over(tmp_path):
     assert connection
     connection.close()
     peers.close()
-    Path(address).touch()  # what its own close removes
+    (tmp_path / link.SOCKET).touch()  # what its own close removes
     left.close()
