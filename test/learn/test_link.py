@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 from multiprocessing.connection import Client
-from pathlib import Path
 import socket
 
 import numpy as np
