@@ -60,14 +60,14 @@ def test_down_is_down_and_aside_is_along_the_hole():
     torch.testing.assert_close(twist, expected, atol=1e-6, rtol=0.0)
 
 
-def test_what_is_told_of_a_hole_is_wrong_by_more_than_its_clearance():
+def test_what_is_told_of_a_hole_is_wrong_by_as_much_as_its_clearance():
     holes, (across, upright, turned) = drawn(2000), insert.SPREAD.error
     error = (holes['goal_pos_w'] - holes['hole_pos_w']).abs()
     assert error[:, :2].max() == pytest.approx(across, rel=0.01)
     assert error[:, 2].max() == pytest.approx(upright, rel=0.01)
     clearance = holes['clearance']
     assert 0.0005 <= clearance.min() < 0.00051 and clearance.max() <= 0.001
-    assert (error[:, :2].amax(1) > 0.5 * clearance[:, 0]).float().mean() > 0.7
+    assert (error[:, :2].amax(1) > 0.5 * clearance[:, 0]).float().mean() > 0.3
     lengths = holes['hole_quat_w'].norm(dim=1), holes['goal_quat_w'].norm(dim=1)
     for length in lengths:
         torch.testing.assert_close(length, torch.ones(2000))
