@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from robot_rl.export.affine import Constants, Shapes, join
 
@@ -25,7 +25,9 @@ def simplify(model: Any) -> None:
     _choose_branches(graph, constants, shapes)
     _merge_transposes(graph, constants)
     _remove_unused(graph)
-    join(graph, {t.name: numpy_helper.to_array(t) for t in graph.initializer}, shapes)
+    fine = {v.name for v in graph.value_info if v.type.tensor_type.elem_type != TensorProto.FLOAT}
+    rows = {name: shape for name, shape in shapes.items() if name not in fine}
+    join(graph, {t.name: numpy_helper.to_array(t) for t in graph.initializer}, rows)
     _remove_unused(graph)
 
 

@@ -72,11 +72,12 @@ class Holes:
         width = torch.tensor(spread.joints, device=device)
         joints = torch.tensor(spread.centre, device=device) + width * about[:, :size]
         tip = self._kinematics(joints)
-        hole = _turned(_upright(tip.quat), spread.yaw * about[:, size : size + 1])
+        above = tip.place.float()
+        hole = _turned(_upright(tip.quat.float()), spread.yaw * about[:, size : size + 1])
         near, far = spread.gap
         gap = near + (far - near) * u[:, size + 1 : size + 2]
         aside = spread.aside * about[:, size + 2 : size + 4]
-        place = concat((tip.place[:, 0:2] + aside, tip.place[:, 2:3] - gap - peg.depth))
+        place = concat((above[:, 0:2] + aside, above[:, 2:3] - gap - peg.depth))
         low, high = spread.clearance
         across, upright, turned = spread.error
         error = about[:, size + 5 : size + 9]

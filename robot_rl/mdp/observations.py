@@ -73,7 +73,7 @@ def heading(quat: torch.Tensor) -> torch.Tensor:
 def quat_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Product (n, 4) of quaternions wxyz: first the turn `b`, then the turn `a`."""
     outer = (a.unsqueeze(2) * b.unsqueeze(1)).flatten(1)
-    return (_QUAT_PRODUCT.to(a.device) @ outer.T).T
+    return (_QUAT_PRODUCT.to(outer) @ outer.T).T
 
 
 def turning(vector: Sequence[float]) -> torch.Tensor:

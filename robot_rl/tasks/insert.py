@@ -135,7 +135,7 @@ class Insert:
     def error(self, step: Step) -> torch.Tensor:
         """[m] from the tool to where it is with the peg in."""
         tip = self.kinematics(step.signals['joint_pos'][:, : self.kinematics.joints])
-        return observations.norm(step.signals['hole_pos_w'] - tip.place)
+        return observations.norm((step.signals['hole_pos_w'] - tip.place).float())
 
     def inserted(self, step: Step) -> torch.Tensor:
         """1 where the peg is in."""
@@ -175,7 +175,7 @@ def holding(robot: Robot) -> Robot:
 def task(robot: Robot) -> Task:
     """Build the insertion task."""
     robot = holding(robot)
-    kinematics = Kinematics(read_chain(robot.urdf, robot.base_frame, robot.tool_frame))
+    kinematics = Kinematics(read_chain(robot.urdf, robot.base_frame, robot.tool_frame), fine=True)
     parts = {
         'sent': History('action', 6, 1),
         'strain': LowPass('strain', 6, 0.3),
