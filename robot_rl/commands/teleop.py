@@ -27,8 +27,8 @@ class Teleop:
     engine: str | None = None
     """Engine of the simulated robot, by default the fastest that can; '' for a real one."""
     goal: str = 'default'
-    """default (see launch/params), hover, figure_eight or lissajous; '' if somebody else sends
-    the goal."""
+    """default (see launch/params), hover, figure_eight, lissajous, or task for what the simulated
+    world is built around; '' if somebody else sends the goal."""
     robot: str = ''
     """Robot; by default the one that the policy names."""
     seconds: float = math.inf

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from robot_rl.engines.engine import Engine, HoldsWorlds
+from robot_rl.errors import SpecError
 from robot_rl.spec.task import Task
 from robot_rl.spec.world import World
 
@@ -40,7 +41,17 @@ class Surroundings:
 
 
 def surroundings(engine: Engine, task: Task) -> Surroundings | None:
-    """Make room for the world of `task` in `engine`; None where it holds none."""
-    if task.solid and task.world and isinstance(engine, HoldsWorlds):
+    """Make room for the world of `task` in `engine`; None where it holds none.
+
+    Raises SpecError where nothing else would stand in for the bodies.
+    """
+    if not (task.solid and task.world):
+        return None
+    if isinstance(engine, HoldsWorlds):
         return Surroundings(engine, task, task.world)
+    if task.perceive is None:
+        raise SpecError(
+            f'The task {task.id!r} is about bodies around the robot, which this engine does not '
+            "hold. Use the engine 'mujoco'."
+        )
     return None

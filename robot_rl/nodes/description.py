@@ -26,8 +26,12 @@ GOALS: dict[str, dict[str, Value]] = {
     'hover': {'kind': 'hold'},
     'figure_eight': {'kind': 'figure_eight'},
     'lissajous': {'kind': 'lissajous'},
+    'task': {'tell_goal': True},
 }
-"""Goal by name to parameters of goal_node that differ from the parameter file."""
+"""Goal by name to parameters of goal_node that differ from the parameter file; for 'task' of
+sim_node, which then says itself where it has put what its world is built around."""
+BUILT_AROUND_GOALS = ('insert-panda',)
+"""Tasks whose goal nobody else can know, and where another is no use."""
 GRACE_S = 8.0
 """[s] that a process gets to end once its robot is at rest."""
 GROUND_TRUTH = 'ground_truth/odom'
@@ -85,8 +89,7 @@ def processes(
         robot: the robot that is simulated.
         policy: the .onnx file.
         engine: name of the engine; '' leaves the simulation out (a real robot is there).
-        goal: one of GOALS, 'default' for the one in the parameter file; '' leaves the goal out
-            (somebody else sends it), as does 'default' for a robot of which nothing is asked.
+        goal: one of GOALS, see `_goal_of`; '' leaves it out: somebody else sends it.
         sim_parameters: more parameters of sim_node.
         level: setpoint level that the policy commands.
         task: what the policy was trained for, whose world the simulation takes.
@@ -101,15 +104,16 @@ def processes(
         SpecError: a goal of a robot that takes none, or a stick for what it cannot drive.
         RunFolderError: `record` is there already.
     """
-    _refuse(robot, engine, goal, record)
+    _refuse(robot, engine, goal := _goal_of(task, goal, engine), record)
     if teleop or page:
         _refuse_teleop(robot, level, teleop, use_sim_time=use_sim_time)
     clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
     found: list[Process] = []
     if engine:
         simulation = {'robot': robot.name, 'engine': engine, 'level': level, 'task': task}
-        found.append(Process('sim_node', {**simulation, **(sim_parameters or {})}))
-    if goal and robot.has_goal:
+        told = GOALS[goal] if goal == 'task' else {}
+        found.append(Process('sim_node', {**simulation, **told, **(sim_parameters or {})}))
+    if goal not in ('', 'task') and robot.has_goal:
         wanted = {'robot': robot.name, **GOALS[goal], 'level': level}
         found.append(Process('goal_node', {**wanted, **clock}))
     flying: dict[str, Value] = {'robot': robot.name, 'policy': str(policy), 'autostart': True}
@@ -124,6 +128,16 @@ def processes(
         recording: dict[str, Value] = {'path': str(record), 'topics': list(topics)}
         found.append(Process('recorder_node', {**recording, **clock}, essential=False))
     return tuple(found)
+
+
+def _goal_of(task: str, goal: str, engine: str) -> str:
+    """What 'default' means: 'task' for BUILT_AROUND_GOALS, and '' where the robot is real.
+
+    For others it is that of the parameter file, and nothing for a robot of which nothing is asked.
+    """
+    if goal == 'default' and task in BUILT_AROUND_GOALS:
+        return 'task' if engine else ''
+    return goal
 
 
 def _teleop_node(robot: Robot, policy: Path, teleop: str, page: tuple[str, int] | None) -> Process:
@@ -145,6 +159,11 @@ def _refuse(robot: Robot, engine: str, goal: str, record: Path | None) -> None:
         raise SpecError(
             f'Nobody would listen to the goal {goal!r}: nothing is asked of a {robot.name} over '
             'ROS. Leave the goal out.'
+        )
+    if goal == 'task' and not engine:
+        raise SpecError(
+            "The goal 'task' is said by the simulation, got none: a real robot needs a node that "
+            "knows where its goal is. Start that, and give the goal ''."
         )
     if record is not None and record.exists():
         raise RunFolderError(

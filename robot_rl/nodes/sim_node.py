@@ -33,6 +33,7 @@ from robot_rl.nodes.rhythm import Rhythm, Stopped
 from robot_rl.nodes.setpoints import available, codec
 from robot_rl.nodes.signals import encoder
 from robot_rl.nodes.simulated_arena import ArenaOutputs
+from robot_rl.nodes.simulated_goal import GoalOutputs
 from robot_rl.nodes.simulated_robot import SimulatedRobot, samples_between
 from robot_rl.nodes.subscriptions import TakenByHand
 from robot_rl.nodes.transform import BaseTransform
@@ -59,6 +60,7 @@ class SimNode(Node):
 
     `task` names a task whose world the robot is in. `arena` puts it into one to navigate in: a
     JSON file (spec/arena_file.py), or the seed of one that is drawn; see `simulated_arena.py`.
+    With `tell_goal` it also says the goal that this world is built around; `simulated_goal.py`.
     `setpoint_topic`, `setpoint_message` and `setpoint_gains` are as those of policy_node.
     """
 
@@ -90,6 +92,7 @@ class SimNode(Node):
             for name, purpose in (('sensor', 'sensor'), ('setpoint', 'sensor'))
         }
         setpoint_topic = parameters.get('setpoint_topic', self._setpoint.topic)
+        tell_goal = parameters.get('tell_goal', False)
         nice = parameters.get('nice', -10)
         parameters.finish()
         if self._speed < 0.0 or not self._dt > 0.0:
@@ -112,6 +115,9 @@ class SimNode(Node):
         self._simulation.reset(self._initial_state())
         # First, because it finds the type of transforms.
         self._arena = ArenaOutputs(self, self._robot) if arena else None
+        self._goal = None
+        if tell_goal:
+            self._goal = GoalOutputs(self, self._robot, self._simulation.asked, self._sensor_dt)
         self._connect(setpoint_topic)
         if nice:
             raise_priority(nice)
@@ -257,6 +263,8 @@ class SimNode(Node):
         lost = self._simulation.lost()
         if self._arena is not None:
             self._arena.publish(self._simulation.time_s, truth, self._simulation.clearance)
+        if self._goal is not None:
+            self._goal.publish(self._simulation.asked, now, sample)
         fastest = sample % self._fastest == 0
         for index, (topic, publisher, message, encode) in enumerate(self._outputs):
             if topic in lost or sample % self._every.get(topic, self._fastest):

@@ -42,6 +42,14 @@ def samples_between(robot: Robot, dt: float) -> tuple[float, dict[str, int]]:
     return common * dt, {name: every // common for name, every in steps.items()}
 
 
+def _in_task(robot: Robot, task: Task | None) -> Robot:
+    """`robot` as `task` has it; of one written for another robot, whose angles its lidar tells."""
+    if task is None:
+        return robot
+    own = task.robot.name == robot.name
+    return task.robot if own else replace(robot, lidar=task.robot.lidar)
+
+
 class SimulatedRobot:
     """Steps one robot; truth and measurements are (size,) float64 arrays by signal name."""
 
@@ -49,6 +57,8 @@ class SimulatedRobot:
     """[s] of physics since the last reset: the world stands still until the first setpoint."""
     clearance = math.inf
     """[m] to what is nearest when `measured` last looked, where the task's world says it."""
+    asked: dict[str, Values]
+    """What the task's commands say since the last reset; empty without a world."""
 
     def __init__(
         self,
@@ -66,14 +76,15 @@ class SimulatedRobot:
     ) -> None:
         """Build the engine at step `dt` [s]; sensors sample every `sensor_dt` [s].
 
-        With a `task` that has a world of its own (ground, walls), the robot is in that world. With
-        `walking` that world goes on with every step: people walk.
+        With a `task` that has a world of its own (ground, walls, bodies), the robot is in that
+        world and as the task has it: with what its hand holds. With `walking` that world goes on
+        with every step: people walk.
 
         Raises:
             UnknownNameError: no such engine or setpoint level.
             MissingPackageError: the engine's simulator is not installed.
-            SpecError: `sensor_dt` is not a whole multiple of `dt`, or the randomization is
-            malformed.
+            SpecError: `sensor_dt` is not a whole multiple of `dt`, the randomization is malformed,
+            or the engine does not hold the bodies of the world.
         """
         steps = round(sensor_dt / dt)
         if steps < 1 or abs(steps * dt - sensor_dt) > 1e-9:
@@ -82,17 +93,17 @@ class SimulatedRobot:
             )
         self._torch: Any = importlib.import_module('torch')
         self._torch.set_num_threads(1)
+        self._task = task if task and (task.perceive or task.terrain or task.solid) else None
+        robot = _in_task(robot, self._task)
         self.robot, self.dt = robot, dt
         self._setpoint = robot.setpoint(level)
         engines = importlib.import_module('robot_rl.envs.engines')
-        self._task = task if task and (task.perceive or task.terrain) else None
         terrain = self._task.terrain if self._task else None
-        make = engines.engine_factory(engine)
-        lidar = self._task.robot.lidar if self._task else robot.lidar  # whose angles it tells
-        self._engine = make(replace(robot, lidar=lidar), level, 1, dt, terrain=terrain)
+        self._engine = engines.engine_factory(engine)(robot, level, 1, dt, terrain=terrain)
         held = importlib.import_module('robot_rl.envs.surroundings').surroundings
         self._surroundings = held(self._engine, self._task) if self._task else None
         self._drawn: dict[str, Any] = {}
+        self.asked = {}
         self._walking = walking
         self._stiffness = 1.0
         ranges = importlib.import_module('robot_rl.envs.ranges')
@@ -140,7 +151,9 @@ class SimulatedRobot:
         if self._task is not None:  # its world says where a robot can start
             commands = self._task.commands
             self._drawn = commands.draw(1, self._generator, self._engine.device)
-            given = {**parameters, **commands.signals(self._drawn)}
+            asked = commands.signals(self._drawn)
+            self.asked = {name: value[0].double().numpy() for name, value in asked.items()}
+            given = {**parameters, **asked}
             drawn = self._task.initial_state(given, 1, self._generator, self._engine.device)
             self._start = {name: value[0].double().numpy() for name, value in drawn.items()}
             if self._surroundings:

@@ -273,9 +273,10 @@ def test_parameter_files_hold_names_and_never_scales():
     file = parameter_file(registry.robot('crazyflie'))
     assert file is not None
     content = yaml.safe_load(file.read_text())
-    assert set(content) == {'sim_node', 'goal_node', 'policy_node', 'recorder_node'}
+    nodes = {'sim_node', 'goal_node', 'policy_node', 'teleop_node', 'recorder_node'}
+    assert set(content) == nodes
     assert not [key for key in str(content).replace("'", ' ').split() if 'scale' in key]
-    assert set(GOALS) == {'default', 'hover', 'figure_eight', 'lissajous'}
+    assert set(GOALS) == {'default', 'hover', 'figure_eight', 'lissajous', 'task'}
 
 
 def sockets(pid):
