@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 import contextlib
 import functools
+from importlib.util import module_from_spec, spec_from_file_location
 import os
 from pathlib import Path
 import signal
@@ -355,3 +356,13 @@ def make_peer(nodes) -> Iterator[Callable[..., Peer]]:
 def peer(make_peer) -> Peer:
     """A Crazyflie that stands still in the air."""
     return make_peer()
+
+
+@pytest.fixture
+def make_person(nodes) -> Callable[..., Any]:
+    """(peer, dt) -> somebody with a gamepad, see person.py; `peer` hears what comes of it."""
+    spec = spec_from_file_location('person', Path(__file__).with_name('person.py'))
+    assert spec and spec.loader
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return functools.partial(made.Person, nodes)
