@@ -64,7 +64,7 @@ START = {
 }
 
 
-def efforts(setpoint, held, _control_dt):
+def efforts(setpoint, held, _positions, _control_dt):
     return held, 0.0 * held, setpoint
 
 
