@@ -30,17 +30,24 @@ class Fitter:
 
     def __init__(self) -> None:
         self.task = registry.task('insert-panda')
-        self._arm: Any = getattr(self.task.error, '__self__')  # noqa: B009
+        self._kinematics: Any = getattr(self.task.error, '__self__').kinematics  # noqa: B009
         self._trying = False
 
     def ahead(self, joints: Any, hole: dict[str, Any]) -> tuple[Any, Any, Any]:
         """Way [m] and turn to the hole along its axes (row-major)."""
         import torch
 
-        rows = {'joint_pos': joints, **hole}
-        given = {n: torch.as_tensor(np.asarray(v)[None]).float() for n, v in rows.items()}
-        way, turn = (part[0].double().numpy() for part in self._arm.ahead(given))
-        return way, turn, self._arm.frame(given)[0].double().numpy().reshape(3, 3)
+        from robot_rl.mdp.kinematics import pose_error
+        from robot_rl.mdp.observations import rotation_matrix
+
+        angles, place, quat = (
+            torch.as_tensor(np.asarray(value)[None]).float()
+            for value in (joints[:7], hole['goal_pos_w'], hole['goal_quat_w'])
+        )
+        errors = pose_error(self._kinematics(angles), place, quat)
+        frame = rotation_matrix(quat)[0].double().numpy().reshape(3, 3)
+        way, turn = (part[0].double().numpy() @ frame for part in errors)
+        return way, turn, frame
 
     def twist(self, joints: Any, hole: dict[str, Any]) -> Any:
         """Twist [m/s, rad/s] in the base's frame that they want now."""
@@ -153,6 +160,7 @@ def test_a_person_finishes_what_the_policy_began(nodes, make_peer, make_person, 
         return bool(np.linalg.norm(way()) < 0.5 * IN)
 
     nodes.until(works)
+    time.sleep(0.05)  # the pad has said the last of it
     released = person.do()
     gave = person.acted('policy', released)
     since = released + gave
