@@ -43,7 +43,7 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ros and not timed'
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not ros and not timed and not long'
 	$(TEST_ENV) $(BIN)/python -m pytest -m 'ros or timed'
 
 format: $(STAMP)

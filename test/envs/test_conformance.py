@@ -17,9 +17,10 @@ from robot_rl.spec.engines import engines_of
 from robot_rl.spec.task import Reward, Termination
 
 PAIRS = [
-    (task_id, engine)
-    for task_id in registry.task_ids()
-    for engine in engines_of(registry.task(task_id).robot)
+    (task.id, engine)
+    for task in map(registry.task, registry.task_ids())
+    for engine in engines_of(task.robot)
+    if engine == 'mujoco' or not task.solid or task.perceive  # another holds no bodies
 ]
 
 

@@ -290,7 +290,7 @@ def test_faults_of_a_run_are_found(recording, tmp_path):
     assert not any(found.values()), found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_survive_kills(tmp_path):
     from robot_rl.bench import survival
 
