@@ -158,10 +158,13 @@ class _Run:
         practice = Practice(env, person, writer)
         due = (student.steps // config.validate_every + 1) * config.validate_every
         metrics: dict[str, float] = {}
+        left = iter(range(config.steps - student.steps - 1, -1, -1))
 
-        def update() -> None:
+        def update() -> bool:
+            """Learn; whether that was the last period of the run."""
             if student.ready:
                 metrics.update(student.update())
+            return next(left) == 0
 
         try:
             while student.steps < config.steps:

@@ -2,7 +2,8 @@
 
 They see the truth as it was a reaction time ago, their hand shakes, they feel about where they get
 no further, and they take over where the policy makes no progress. As advised for HIL-SERL (Luo et
-al., arXiv 2410.21845) the policy may explore first, and corrections are short and frequent.
+al., arXiv 2410.21845) the policy may explore first, and corrections are short and frequent. Where
+it often succeeds alone they let it try for longer.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ class Habits:
     """[s] that the policy may try at the start of an episode."""
     patience_s: float = 1.0
     """[s] in which nothing got better than in as much time before: they take over."""
+    trust_s: float = 3.0
+    """[s] more of patience where the policy always succeeds alone; a share where it often does."""
+    remembered: int = 20
+    """Episodes over which they judge how often it does."""
     correction_s: float = 1.5
     """[s] that a correction lasts; the next one may follow at once."""
     stuck_s: float = 0.7
@@ -68,21 +73,34 @@ class ScriptedPerson:
         self._spread = torch.tensor(shake)
         high = torch.tensor(task.setpoint.high)
         self._scale = high.clamp(max=1e9)
+        self._alone: deque[bool] = deque(maxlen=self._habits.remembered)
         self.begin()
+
+    @property
+    def patience_s(self) -> float:
+        """[s] without progress that they wait for by now."""
+        habits = self._habits
+        return habits.patience_s + habits.trust_s * sum(self._alone) / habits.remembered
 
     def begin(self) -> None:
         """An episode begins."""
         self._seen.clear()
         self._errors: list[float] = []
+        self._helped = False
         self._since = 0  # periods that this correction has lasted, 0 for none
         self._angle = 0.0
         self._motion = (0.0,) * self._task.setpoint.size
+
+    def end(self, success: bool) -> None:
+        """An episode ended; they remember whether the policy did it alone."""
+        self._alone.append(success and not self._helped)
 
     def watch(self, true: Mapping[str, torch.Tensor], error: float) -> None:
         """See the true signals (1, size) and the task's error."""
         self._seen.append(self._expert(true))
         self._errors.append(error)
         self._since = self._since + 1 if self._wants() else 0
+        self._helped |= self._since > 0
         noise = torch.randn(1, self._task.action_size, generator=self._generator)
         action = self._seen[0] + self._spread * noise
         if self._since and self._stuck():
@@ -96,8 +114,8 @@ class ScriptedPerson:
         habits, dt = self._habits, self._task.control_dt
         if self._always or 0 < self._since * dt < habits.correction_s - 0.5 * dt:
             return True
-        window = round(habits.patience_s / dt)
-        if len(self._errors) * dt < max(habits.wait_s, 2.0 * habits.patience_s):
+        window = round(self.patience_s / dt)
+        if len(self._errors) * dt < max(habits.wait_s, 2.0 * self.patience_s):
             return False
         before, lately = self._errors[-2 * window : -window], self._errors[-window:]
         return min(before) - min(lately) < self._task.success_error

@@ -66,6 +66,7 @@ class Practice:
         self._hand_back = HandBack(contract.size)
         self._watch = getattr(person, 'watch', None)
         self._begin_watching = getattr(person, 'begin', None)
+        self._end_watching = getattr(person, 'end', None)
         self._periods = 0
         self.extra: dict[str, float] = {}
         """Recorded with every step."""
@@ -118,6 +119,8 @@ class Practice:
             if success or failed or late or verdict:
                 break
             observation = transition.observation['actor']
+        if self._end_watching:
+            self._end_watching(success)
         episode = told.end(self.time_s, env, success or failed, late and not success, success)
         return episode, Tally(episode.success, len(episode), int(episode.person.sum()), takeovers)
 

@@ -101,7 +101,10 @@ class Insert:
         return self.memory.update(memory, quantities)
 
     def observe(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
-        """Way and turn to the pose told, coarse and fine, motion, actions and strain."""
+        """Way and turn to the pose told, coarse and fine, motion, and strain lately and for long.
+
+        Not the last action: a policy that sees what it did repeats what was rounded.
+        """
         tip = self.kinematics(signals['joint_pos'][:, : self.kinematics.joints])
         way, turn = pose_error(tip, signals['goal_pos_w'], signals['goal_quat_w'])
         frame, moved = self.frame(signals), self.tip_twist(signals)
@@ -114,8 +117,7 @@ class Insert:
                 10.0 * turn,
                 (50.0 * turn).clamp(-1.0, 1.0),
                 moved,
-                self.memory(memory, 'sent') - moved,
-                self.memory.all(memory, ('sent', 'strain', 'strain_long')),
+                self.memory.all(memory, ('strain', 'strain_long')),
             )
         )
 

@@ -131,6 +131,35 @@ def test_a_person_takes_over_where_nothing_gets_better():
         ScriptedPerson(registry.task('reach-panda'), 0)
 
 
+def test_a_person_lets_what_succeeds_alone_try_for_longer():
+    habits = Habits(patience_s=1.0, trust_s=2.0, remembered=4)
+    person = ScriptedPerson(TASK, 0, habits)
+    holes = TASK.commands.draw(1, torch.Generator().manual_seed(0), torch.device('cpu'))
+    joints = torch.cat((holes['start_joint_pos'], torch.zeros(1, 2)), 1)
+    true = {'joint_pos': joints, 'joint_vel': 0.0 * joints, **holes}
+
+    def waited(success: bool) -> int:
+        """Periods without progress until they take over; the episode ends `success` later."""
+        person.begin()
+        for step in range(100):
+            person.watch(true, 0.1)
+            stick = person.read(0.1 * step)
+            if stick is not None and stick.held:
+                break
+        person.end(success)
+        return step
+
+    assert waited(True) == 24, 'as wait_s says'
+    assert person.patience_s == 1.0, 'they helped'
+    for _ in range(6):
+        person.begin()
+        person.end(True)
+    assert person.patience_s == 3.0
+    assert waited(True) == 59
+    assert person.patience_s == 2.5
+    assert waited(False) == 49
+
+
 def test_a_task_must_say_what_action_a_persons_setpoint_is(env, tmp_path):
     other = replace(TASK, action_of=None)
     writer = EpisodeWriter(tmp_path / 'd.mcap', header_of(TASK, 'online', 'a test'))

@@ -137,22 +137,24 @@ def test_it_drives_to_a_pose_in_map_and_then_says_no_more(world, until):
 
 
 def follow_round(world, until):
-    """What was sent, where it was, (n, 2), and how far from the path it came."""
+    """What was sent, and how far it came from the path, or from its corner at the nearest."""
     world.reset()
+    time.sleep(0.3)  # the node still has transforms of before, to which a goal may be reached
+    world.trace.clear()
     sent = world.follow(ROUND)
     assert ended(until, sent) == (SUCCEEDED, 0, '')
     until(lambda: world.resting)
     trace = np.array(world.trace)[:, :2]
-    return sent, trace, np.minimum(np.abs(trace[:, 1]), np.abs(trace[:, 0] - 2.5)).max()
+    off = np.minimum(np.abs(trace[:, 1]), np.abs(trace[:, 0] - 2.5)).max()
+    return sent, max(off, np.linalg.norm(trace - (2.5, 0.0), axis=1).min())
 
 
 def test_it_follows_a_path_round_its_corner(world, until):
-    sent, trace, off = follow_round(world, until)
+    sent, off = follow_round(world, until)
     for _ in range(2):  # a machine that stops for half a second lets the rover drive on
         if off > 0.6:
-            sent, trace, off = follow_round(world, until)
+            sent, off = follow_round(world, until)
     assert off < 0.6, 'lookahead 0.8 m cuts the corner, but not by more'
-    assert np.linalg.norm(trace - (2.5, 0.0), axis=1).min() < 0.6, 'it came by the corner'
     assert math.dist(world.pose[:2], ROUND[-1]) < 0.25 + 0.3
     left = [feedback.distance_to_goal for feedback in sent.feedback]
     assert left[0] > 4.0
