@@ -18,8 +18,6 @@ from robot_rl.identify.text import text
 from robot_rl.spec import registry
 from robot_rl.spec.curves import lissajous
 
-pytestmark = pytest.mark.ros
-
 NOMINAL = registry.robot('crazyflie').parameters
 LANDING_S, END_S = 29.0, 31.5
 HIDDEN = {
