@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import math
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from robot_rl.files import write_json
 from robot_rl.learn.config import TEST_SEED
 from robot_rl.learn.run_folder import ranges_of
 from robot_rl.learn.train import load_actor
+from robot_rl.mdp.pinned import pin
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.randomization import parameter_of
@@ -36,6 +38,7 @@ from robot_rl.spec.task import Task
 
 STRATA = 20
 """Parts that episodes are resampled within."""
+NOTHING: Mapping[str, tuple[float, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Evaluation:
     engine: str
     seed: int
     episodes: Episodes
+    hold: Mapping[str, tuple[float, ...]] = NOTHING
+    """What all episodes had instead of what is drawn [SI]."""
 
 
 def load(path: Path) -> tuple[Task, RolloutPolicy]:
@@ -92,7 +97,13 @@ def file_policy(policy: Policy) -> RolloutPolicy:
 
 
 def prepare(
-    path: Path, engine: str, episodes: int, seed: int, *, randomize: bool = True
+    path: Path,
+    engine: str,
+    episodes: int,
+    seed: int,
+    *,
+    randomize: bool = True,
+    hold: Mapping[str, tuple[float, ...]] = NOTHING,
 ) -> tuple[VectorEnv, RolloutPolicy, str]:
     """Environments for whole episodes side by side, a policy for them, and the engine's name.
 
@@ -104,6 +115,7 @@ def prepare(
         episodes: How many.
         seed: Of the environments.
         randomize: Whether physics differ and sensors are noisy.
+        hold: Of what the task's commands draw, which numbers all episodes have instead [SI].
 
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
@@ -114,6 +126,7 @@ def prepare(
             '--episodes.'
         )
     task, policy = load(path)
+    task = pin(task, hold)
     engine = engine_for(task.robot, engine)
     env = make_env(
         task,
@@ -128,7 +141,12 @@ def prepare(
 
 
 def evaluate(
-    path: Path, engine: str = '', *, episodes: int = 2000, seed: int = TEST_SEED
+    path: Path,
+    engine: str = '',
+    *,
+    episodes: int = 2000,
+    seed: int = TEST_SEED,
+    hold: Mapping[str, tuple[float, ...]] = NOTHING,
 ) -> Evaluation:
     """Run `episodes` whole episodes with all randomization and sensor noise.
 
@@ -137,12 +155,13 @@ def evaluate(
         engine: Name of the engine; the first that knows the robot where empty.
         episodes: Each from another start with other physics; all run side by side.
         seed: Of the episodes. The default lies where neither training nor validation was.
+        hold: Of what the task's commands draw, which numbers all episodes have instead [SI].
 
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
     """
-    env, policy, engine = prepare(path, engine, episodes, seed)
-    return Evaluation(path, env.task, engine, seed, run_episodes(env, policy, seed=seed))
+    env, policy, engine = prepare(path, engine, episodes, seed, hold=hold)
+    return Evaluation(path, env.task, engine, seed, run_episodes(env, policy, seed=seed), hold)
 
 
 def score(evaluation: Evaluation) -> Score:
@@ -207,6 +226,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         'engine': result.engine,
         'episodes': result.episodes,
         'seed': evaluation.seed,
+        **({'hold': dict(evaluation.hold)} if evaluation.hold else {}),
         **{name: rate.estimate for name, rate in pairs.items()},
         **{f'{name}_interval': [rate.low, rate.high] for name, rate in pairs.items()},
         'median_error': result.median_error if math.isfinite(result.median_error) else None,

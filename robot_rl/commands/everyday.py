@@ -75,6 +75,9 @@ class Eval:
     """Episodes, each from another start with other physics."""
     seed: int = TEST_SEED
     """Of the episodes; training and validation use smaller ones."""
+    hold: tuple[str, ...] = ()
+    """What all episodes have instead of what is drawn for each, NAME=VALUE in SI units, components
+    separated by commas: clearance=0.0005 for an insertion."""
     out: Path | None = None
     """Folder for evaluation-<engine>.json and .html; by default the run folder. Of a policy that
     is a file nothing is written without it."""
@@ -92,7 +95,11 @@ class Eval:
             )
 
         done = evaluation.evaluate(
-            self.policy, self.engine, episodes=self.episodes, seed=self.seed
+            self.policy,
+            self.engine,
+            episodes=self.episodes,
+            seed=self.seed,
+            hold=dict(_numbers('--hold', 'clearance=0.0005', item) for item in self.hold),
         )
         print(evaluation.text(evaluation.score(done), done.task.error_unit))
         if folder is None:
@@ -254,7 +261,7 @@ class Identify:
         from robot_rl.identify.identify import identify
         from robot_rl.identify.text import text
 
-        known = dict(map(_known, self.known))
+        known = dict(_numbers('--known', 'mass=0.03', item) for item in self.known)
         result = identify(
             self.recording,
             self.robot,
@@ -267,15 +274,15 @@ class Identify:
         return 0
 
 
-def _known(item: str) -> tuple[str, tuple[float, ...]]:
+def _numbers(option: str, example: str, item: str) -> tuple[str, tuple[float, ...]]:
     """Read NAME=VALUE[,VALUE...]. Raises SpecError."""
     name, _, values = item.partition('=')
     try:
         return name, tuple(map(float, values.split(',')))
     except ValueError:
         raise SpecError(
-            '--known takes NAME=VALUE in SI units, components separated by commas, such as '
-            f'mass=0.03, got {item!r}.'
+            f'{option} takes NAME=VALUE in SI units, components separated by commas, such as '
+            f'{example}, got {item!r}.'
         ) from None
 
 
