@@ -44,7 +44,7 @@ def pin(task: Task, held: Mapping[str, tuple[float, ...]]) -> Task:
         if size != len(values):
             told = ', '.join(f'{name} ({value.shape[1]})' for name, value in drawn.items())
             raise SpecError(
-                f'Episodes of {task.id} cannot be held at {name}, got {len(values)} numbers. Choose '
-                f'one of these, with as many numbers: {told}.'
+                f'Episodes of {task.id} cannot be held at {name}, got {len(values)} numbers. '
+                f'Choose one of these, with as many numbers: {told}.'
             )
     return replace(task, commands=Pinned(task.commands, held))
