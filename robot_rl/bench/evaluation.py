@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import math
 from pathlib import Path
 from types import MappingProxyType
@@ -50,7 +50,7 @@ class Evaluation:
     engine: str
     seed: int
     episodes: Episodes
-    hold: Mapping[str, tuple[float, ...]] = NOTHING
+    hold: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """What all episodes had instead of what is drawn [SI]."""
 
 
