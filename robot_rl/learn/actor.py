@@ -21,6 +21,7 @@ from robot_rl.errors import SpecError
 from robot_rl.learn import link, rows
 from robot_rl.learn.learner import LATEST
 from robot_rl.learn.outbox import Outbox
+from robot_rl.learn.pace import Pace
 from robot_rl.learn.practice import Practice
 from robot_rl.learn.student import digest, layout_of, load_weights
 
@@ -46,15 +47,13 @@ class Actor:
         recording: Path,
         address: Any,
         token: str,
-        speed: float,
     ) -> None:
-        """`act` uses `actor`, whose weights are replaced; `speed` is that of the simulation.
+        """`act` uses `actor`, whose weights are replaced.
 
-        With a speed of 0 it goes as fast as it can. `recording` is the file that `practice`
-        records to, named after the session.
+        `recording` is the file that `practice` records to, named after the session.
         """
         self._practice, self._actor, self._act = practice, actor, act
-        self._run, self._session, self._speed = run, recording.stem, speed
+        self._run, self._session = run, recording.stem
         self._address, self._token = address, token
         self._layout = layout_of(actor)
         self._outbox = Outbox(recording)
@@ -63,28 +62,22 @@ class Actor:
         self.version = 0
         """Of the weights that act; 0 for none that the learner sent."""
         self._digest = ''
-        self.periods = 0
-        """Control periods so far."""
-        self.late = 0
-        """Those that ended more than a tenth of a period late."""
         self.errors = {'link': '', 'weights': ''}
         """Why the learner does not answer, why its newest weights do not act; '' if they do."""
-        self._due = 0.0
         self._stopped = threading.Event()
         self._recall()
         self._thread = threading.Thread(target=self._talk, daemon=True)
         self._thread.start()
 
-    def run(self, stop: Callable[[], bool], period_s: float) -> None:
-        """Practise, `period_s` [s] a control period, until `stop`, which cuts the last episode.
+    def run(self, stop: Callable[[], bool], pace: Pace) -> None:
+        """Practise at `pace` until `stop`, which cuts the last episode.
 
-        Nothing moves before there are weights. Each episode begins on time: what it takes to put
-        the world back is no control period.
+        Nothing moves before there are weights.
         """
 
         def after() -> bool:
             self._apply()
-            self._pace(period_s)
+            pace.wait()
             return stop()
 
         self._apply()
@@ -92,23 +85,9 @@ class Actor:
             time.sleep(0.05)
             self._apply()
         while not stop():
-            self._due = 0.0
+            pace.begin()
             episode, _ = self._practice.episode(self._act, after)
             self._outbox.add(episode)
-
-    def _pace(self, period_s: float) -> None:
-        """Wait for the next period's absolute time; one that is missed is not made up for."""
-        self.periods += 1
-        if not self._speed:
-            return
-        now, period = time.monotonic(), period_s / self._speed
-        self._due = self._due + period if self._due else now
-        left = self._due - now
-        if left > 0.0:
-            time.sleep(left)
-        elif left < -0.1 * period:
-            self.late += 1
-            self._due = now
 
     def _apply(self) -> None:
         """Take the newest weights over, between two control periods."""

@@ -7,6 +7,7 @@ practised is in the files of the one who acts, which the learner reads again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,12 +27,14 @@ from robot_rl.learn.actor import Actor
 from robot_rl.learn.config import ActConfig, HilConfig
 from robot_rl.learn.hil import config_told, person_of, shown
 from robot_rl.learn.learner import Learner, token_of
+from robot_rl.learn.pace import Pace, period_of
 from robot_rl.learn.practice import Practice
 from robot_rl.learn.rlpd import Rlpd, RlpdConfig
 from robot_rl.learn.run_folder import RunFolder, read_config
 from robot_rl.learn.student import Student
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
+from robot_rl.teleop.stick import Device
 
 WAIT_S = 60.0
 """[s] that who acts waits for the folder of a run."""
@@ -67,22 +70,40 @@ def learn_apart(config: HilConfig, address: str, token: str, root: Path = Path('
     return path
 
 
-def act_apart(config: ActConfig) -> Actor:
-    """Act until Ctrl-C, in the run folder `config.folder`; the actor, to be asked how it went.
+Seat = Callable[[str], AbstractContextManager[Device | None]]
+"""Name of a task to the place of a real person; None in it for no such person."""
 
-    Raises RunFolderError where there is no run.
+
+def nobody(_task: str) -> AbstractContextManager[None]:
+    """The place of no person."""
+    return nullcontext()
+
+
+def act_apart(config: ActConfig, seat: Seat = nobody) -> Pace:
+    """Act until Ctrl-C, in the run folder `config.folder`; the pace, which says what was late.
+
+    `seat` is where a real person sits, where `config.operator` says so. Raises RunFolderError
+    where there is no run.
     """
     torch.set_num_threads(1)
     run, stop = config.folder, _stopper()
     _wait_for(run, stop)
     told = read_config(run)
-    task = registry.task(told['task'])
+    with seat(told['task']) as person:
+        return _act(config, told, person, stop)
+
+
+def _act(
+    config: ActConfig, told: dict[str, Any], person: Device | None, stop: Callable[[], bool]
+) -> Pace:
+    run, task = config.folder, registry.task(told['task'])
+    pace = Pace(period_of(task.control_dt, config.speed, config.operator))
     header = header_of(task, 'online', f'{run.name}, {config.operator}, apart')
     session, writer, lock = sessions.begin(run, header)
     seed = told['seed'] + 1000 * (session + 1)
     practice = Practice(
         make_env(task, told['engine'], 1, seed=seed),
-        person_of(config.operator, task, 7919 * (session + 1) + told['seed']),
+        person or person_of(config.operator, task, 7919 * (session + 1) + told['seed']),
         writer,
     )
     rlpd = Rlpd(observation_size(task), task.action_size, rlpd_of(told), seed)
@@ -94,15 +115,14 @@ def act_apart(config: ActConfig) -> Actor:
         recording=writer.path,
         address=link.address_of(config.address, run),
         token=config.token or token_of(run),
-        speed=config.speed,
     )
     try:
-        actor.run(stop, task.control_dt)
+        actor.run(stop, pace)
     finally:
         actor.close()
         writer.close()
         lock.close()
-    return actor
+    return pace
 
 
 def rlpd_of(told: dict[str, Any]) -> RlpdConfig:

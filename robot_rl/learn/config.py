@@ -62,8 +62,8 @@ class HilConfig:
     """What to learn; one that says how it is learned from people."""
     demos: tuple[Path, ...] = ()
     """Files of demonstrations. Of files of practice, what people did there is learned from."""
-    operator: Literal['scripted', 'none'] = 'scripted'
-    """Who corrects: a simulated person, or nobody."""
+    operator: Literal['scripted', 'none', 'joy', 'web'] = 'scripted'
+    """Who corrects: a simulated person, nobody, or a real one at a joy driver or at the page."""
     learner: Literal['rlpd', 'bc'] = 'rlpd'
     """RLPD, which practises; or behavior cloning of the demonstrations alone."""
     steps: int = 18_000
@@ -82,6 +82,8 @@ class HilConfig:
     """Episodes that the best is scored on, none of which chose it."""
     threads: int = 1
     """Torch threads."""
+    speed: float | None = None
+    """Of the simulation, 0 for as fast as it can; by default that, and 1 for a real person."""
     resume: bool = False
     """Go on with the run of this name from its last checkpoint and its recorded episodes."""
 
@@ -92,11 +94,11 @@ class ActConfig:
 
     folder: Path = Path('runs/insert-panda-apart')
     """The folder of a run that `robot_rl hil learner` began."""
-    operator: Literal['scripted', 'none'] = 'scripted'
-    """Who corrects: a simulated person, or nobody."""
+    operator: Literal['scripted', 'none', 'joy', 'web'] = 'scripted'
+    """Who corrects: a simulated person, nobody, or a real one at a joy driver or at the page."""
     address: str = ''
     """HOST:PORT of the learner; by default the socket in the folder."""
     token: str = ''
     """By default the one in the folder."""
     speed: float = 1.0
-    """Of the simulation; 0 for as fast as it can."""
+    """Of the simulation; 0 for as fast as it can, which no real person can drive."""

@@ -3,11 +3,17 @@
 Who acts is decided once a control period. A person's first setpoint begins where the policy's last
 one ended, and the other way round (deploy/takeover.py). Their setpoint is turned into the action
 that asks for it, so that what is learned from is always what was sent.
+
+A person is a device (teleop/stick.py) that may have more methods: `begin()` is called at the start
+of an episode, `watch(signals, error)` before each reading, with the true signals (1, size) and the
+task's error, `end(success)` at the end, and `tell(lately)` then, with the tallies of the last ones.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +24,7 @@ from robot_rl.data.reader import Episode, Label
 from robot_rl.deploy.takeover import HandBack, Takeover
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import SpecError
+from robot_rl.learn.judge import ByState, Judge
 from robot_rl.spec.task import Step, Task
 from robot_rl.teleop.labels import attribute
 from robot_rl.teleop.steering import Steering
@@ -31,6 +38,10 @@ ROUNDING_S = 1e-6
 """[s] by which a step may seem to begin after it did."""
 VERDICT = {Button.SUCCESS: 'success', Button.FAILURE: 'failure'}
 POLICY = 'policy'
+WINDOW = 20
+"""Episodes over which success and the rate of interventions are told."""
+GLANCE_S = 0.02
+"""[s] between two looks at the hand of a person who has not begun yet."""
 
 
 class Tally(NamedTuple):
@@ -41,13 +52,29 @@ class Tally(NamedTuple):
     by_people: int
     """Steps in which a person acted."""
     takeovers: int
+    reward: float = 0.0
+    """Sum over the episode."""
+    why: str = ''
+    """What ended it: 'success', 'failure', 'reset', 'lost' (the device fell silent while its
+    person drove) or 'time'."""
 
 
 class Practice:
     """Episodes of one simulated robot."""
 
-    def __init__(self, env: VectorEnv, person: Device | None, writer: EpisodeWriter) -> None:
+    def __init__(
+        self,
+        env: VectorEnv,
+        person: Device | None,
+        writer: EpisodeWriter,
+        *,
+        judge: Judge | None = None,
+        waits: bool = False,
+    ) -> None:
         """Practise in `env`, of one environment, with `person` at the stick, if anybody.
+
+        `judge` says what a success is, by default the true state. With `waits` no episode begins
+        before the dead-man is held.
 
         Raises SpecError for a task that cannot be learned from people.
         """
@@ -64,12 +91,17 @@ class Practice:
         self._steering = Steering(task.robot, task.level)
         self._takeover = Takeover(contract.size, np.inf)
         self._hand_back = HandBack(contract.size)
+        self._judge: Judge = judge or ByState(task)
+        self._waits = waits
         self._watch = getattr(person, 'watch', None)
         self._begin_watching = getattr(person, 'begin', None)
         self._end_watching = getattr(person, 'end', None)
+        self._tell = getattr(person, 'tell', None)
         self._periods = 0
         self.extra: dict[str, float] = {}
         """Recorded with every step."""
+        self.lately: deque[Tally] = deque(maxlen=WINDOW)
+        """How the last episodes went."""
 
     @property
     def time_s(self) -> float:
@@ -83,18 +115,49 @@ class Practice:
 
         Where it returns True the episode is cut as if time had run out.
         """
-        env, task = self._env, self._task
-        observation = env.reset()['actor']
-        told = _Told(task, self._writer)
-        sent = np.array(task.setpoint.neutral)
-        driving, takeovers = False, 0
-        told.begin(self.time_s)
+        told = _Told(self._task, self._writer)
+        seen = self._env.reset()['actor']
+        self._judge.begin()
         if self._begin_watching:
             self._begin_watching()
+        while self._waits and not _held(self._look()):
+            time.sleep(GLANCE_S)
+        told.begin(self.time_s)
+        end, takeovers = self._until_it_ends(seen, act, after, told)
+        if self._end_watching:
+            self._end_watching(end.success)
+        episode = told.end(self.time_s, self._env, end.terminated, end.truncated, end.success)
+        tally = Tally(
+            episode.success,
+            len(episode),
+            int(episode.person.sum()),
+            takeovers,
+            float(episode.reward.sum()),
+            'success' if episode.success else end.why,
+        )
+        self.lately.append(tally)
+        if self._tell:
+            self._tell(tuple(self.lately))
+        return episode, tally
+
+    def _until_it_ends(
+        self,
+        observation: torch.Tensor,
+        act: Act,
+        after: Callable[[], bool | None] | None,
+        told: _Told,
+    ) -> tuple[_End, int]:
+        """One control period after the other; how it ended, and how often a person took over."""
+        env, task = self._env, self._task
+        sent = np.array(task.setpoint.neutral)
+        driving, takeovers = False, 0
+        self._hand_back.cancel()
         while True:
             measured, memory = env.measured, env.memory.clone()
             stick = self._look()
-            held = stick is not None and stick.held
+            if driving and stick is None:
+                return _End('lost', truncated=True), takeovers
+            held = _held(stick)
             if held and not driving:
                 takeovers += 1
                 self._takeover.begin(self.time_s, sent)
@@ -106,10 +169,10 @@ class Practice:
             setpoint = task.act(action, measured, memory)
             sent = setpoint[0].double().numpy()
             transition = env.step(action)
-            success = bool(task.error(transition.step)[0] < task.success_error)
+            success = self._judge.done(env, transition.step)
             operator = stick.operator if stick and held else POLICY
             row = (measured, memory, action, setpoint, float(success), held, operator)
-            told.add(self.time_s, self.extra, *row)
+            told.add(self.time_s, {**self.extra, **self._judge.told}, *row)
             verdict = _verdict(stick)
             if verdict:
                 told.label(self.time_s, verdict)
@@ -117,12 +180,10 @@ class Practice:
             cut = bool(after and after())
             failed, late = bool(transition.terminated[0]), bool(transition.truncated[0]) or cut
             if success or failed or late or verdict:
-                break
+                why = verdict or ('failure' if failed else 'time')
+                end = _End(why, success or failed, late and not success, success)
+                return end, takeovers
             observation = transition.observation['actor']
-        if self._end_watching:
-            self._end_watching(success)
-        episode = told.end(self.time_s, env, success or failed, late and not success, success)
-        return episode, Tally(episode.success, len(episode), int(episode.person.sum()), takeovers)
 
     def _look(self) -> Stick | None:
         """What the person holds; a simulated one sees the robot first."""
@@ -150,6 +211,20 @@ class Practice:
             asked = self._task.act(action, env.measured, env.memory)[0].double().numpy()
             wanted = self._hand_back.step(asked, sent, self.time_s)
         return self._action_of(torch.from_numpy(wanted).float()[None], env.measured)
+
+
+class _End(NamedTuple):
+    """Of an episode, as recorded."""
+
+    why: str
+    """See Tally."""
+    terminated: bool = False
+    truncated: bool = False
+    success: bool = False
+
+
+def _held(stick: Stick | None) -> bool:
+    return stick is not None and stick.held
 
 
 def _verdict(stick: Stick | None) -> str:

@@ -51,9 +51,9 @@ class Student:
         return self.rlpd.actor
 
     def watch(self, demonstrations: Iterable[Episode]) -> None:
-        """Take what was demonstrated, and the spread of its observations as the scale of all."""
+        """Take what people did in these, and the spread of what they saw as the scale of all."""
         for episode in demonstrations:
-            self._add([(self.shown, False)], episode)
+            self._add([(self.shown, True)], episode)
         if len(self.shown):
             seen = self.shown.all().observation
             self.rlpd.normalise(seen.mean(0), seen.std(0).clamp(min=LEAST_STD))

@@ -27,7 +27,6 @@ from robot_rl.nodes.teleop_link import Link
 from robot_rl.nodes.teleop_settings import Settings
 from robot_rl.teleop.joy import Joy
 from robot_rl.teleop.keyboard import Keyboard
-from robot_rl.teleop.mapping import Hand
 from robot_rl.teleop.pilots import Pilots
 from robot_rl.teleop.stick import Device
 
@@ -67,19 +66,19 @@ class TeleopNode(Node):
             gains=settings.setpoint_gains,
             say=self._say,
         )
+        hold = settings.hold
         self._joy: Joy | None = None
         self._keyboard: Keyboard | None = None
         self._subscription: Subscription[Any] | None = None
         devices: list[Device] = []
         if 'joy' in settings.devices:
-            hand = Hand(settings.controls, settings.operator, settings.speed)
-            self._joy = Joy(hand, dt, MAX_PERIODS * dt)
-            quality = profile(settings.joy_quality)
+            self._joy = Joy(hold.hand(), dt, MAX_PERIODS * dt)
+            quality = profile(hold.quality)
             self._subscription = TakenByHand().subscribe(self, JoyMessage, 'joy', quality)
             devices.append(self._joy)
         if 'keyboard' in settings.devices:
             size = settings.steering.setpoint.size
-            self._keyboard = Keyboard(size, settings.operator, settings.speed)
+            self._keyboard = Keyboard(size, hold.operator, hold.speed)
             devices.append(self._keyboard)
         self._page = self._serve(settings)
         if self._page is not None:

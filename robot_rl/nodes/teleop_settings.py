@@ -13,7 +13,7 @@ from robot_rl.spec import registry
 from robot_rl.spec.contract import Contract
 from robot_rl.spec.robot import Robot
 from robot_rl.teleop.layouts import BUTTONS, LAYOUTS, ROLES, Layout, layout
-from robot_rl.teleop.mapping import Axis, Controls
+from robot_rl.teleop.mapping import Axis, Controls, Hand
 from robot_rl.teleop.steering import Steering
 from robot_rl.teleop.stick import Button
 
@@ -21,8 +21,46 @@ DEVICES = ('joy', 'keyboard', 'page')
 
 
 @dataclass(frozen=True)
+class Hold:
+    """What a person has in their hand, and how it is heard."""
+
+    controls: Controls
+    operator: str
+    """Name for the record."""
+    speed: float
+    """Share of the robot's range at the end of a stick, until a press of faster or slower."""
+    quality: Quality
+    """Of the topic `joy`."""
+
+    @staticmethod
+    def read(
+        parameters: Parameters,
+        robot: Robot,
+        fields: tuple[str, ...],
+        *,
+        layout: str = 'gamepad',
+        operator: str = 'operator',
+    ) -> Hold:
+        """Read the axes of a setpoint of `fields`, buttons and the rest; these are defaults.
+
+        Raises SpecError or UnknownNameError.
+        """
+        device = parameters.get('layout', layout)
+        return Hold(
+            _controls(parameters, device, robot, fields),
+            parameters.get('operator', operator),
+            parameters.get('speed', 0.5),
+            parameters.quality('joy', 'joy'),
+        )
+
+    def hand(self) -> Hand:
+        """What turns messages into sticks."""
+        return Hand(self.controls, self.operator, self.speed)
+
+
+@dataclass(frozen=True)
 class Settings:
-    """Parameters of the node; those of a device's axes and buttons become `controls`."""
+    """Parameters of the node; those of a device's axes and buttons become `hold`."""
 
     robot: Robot
     contract: Contract
@@ -34,15 +72,11 @@ class Settings:
     setpoint_gains: bool
     devices: tuple[str, ...]
     """Of DEVICES; the first who presses drives."""
-    controls: Controls
-    operator: str
-    speed: float
-    """Share of the robot's range at the end of a stick, until a press of faster or slower."""
+    hold: Hold
     page_host: str
     page_port: int
     """Where the page is served, see teleop_page.py."""
     nice: int
-    joy_quality: Quality
 
     @staticmethod
     def read(parameters: Parameters) -> Settings:
@@ -59,7 +93,7 @@ class Settings:
         contract = contract_of(Path(policy).expanduser())
         robot = registry.robot(parameters.get('robot', '') or contract.robot)
         steering = Steering(robot, contract.level, contract.setpoint_low, contract.setpoint_high)
-        device = parameters.get('layout', 'gamepad')
+        hold = Hold.read(parameters, robot, steering.setpoint.fields)
         found = Settings(
             robot=robot,
             contract=contract,
@@ -68,22 +102,19 @@ class Settings:
             setpoint_message=parameters.get('setpoint_message', ''),
             setpoint_gains=parameters.get('setpoint_gains', True),
             devices=parameters.strings('devices', ('joy',)),
-            controls=_controls(parameters, device, robot, steering.setpoint.fields),
-            operator=parameters.get('operator', 'operator'),
-            speed=parameters.get('speed', 0.5),
+            hold=hold,
             page_host=parameters.get('page.host', '127.0.0.1'),
             page_port=parameters.get('page.port', 8080),
             nice=parameters.get('nice', -10),
-            joy_quality=parameters.quality('joy', 'joy'),
         )
         parameters.finish()
-        found.check(parameters, device)
+        found.check(parameters, parameters.get('layout', 'gamepad'))
         return found
 
     def check(self, parameters: Parameters, device: str) -> None:
         """Refuse what contradicts itself."""
         fields = self.steering.setpoint.fields
-        if 'joy' in self.devices and not any(self.controls.axes):
+        if 'joy' in self.devices and not any(self.hold.controls.axes):
             raise SpecError(
                 f'The node {parameters.name!r} needs an axis of the {device} for at least one of '
                 f'{", ".join(fields)}, got none. Name one as axes.{device}.{fields[0]}.'
@@ -91,11 +122,11 @@ class Settings:
         for name in self.devices:
             if name not in DEVICES:
                 raise UnknownNameError('device', name, DEVICES)
-        if not self.operator.strip() or not self.devices or not 0.0 < self.speed <= 1.0:
+        if not self.hold.operator.strip() or not self.devices or not 0.0 < self.hold.speed <= 1.0:
             raise SpecError(
                 f"The node {parameters.name!r} needs a name as 'operator', at least one of "
-                f"'devices' and a 'speed' within (0, 1], got {self.operator!r}, "
-                f'{list(self.devices)} and {self.speed}.'
+                f"'devices' and a 'speed' within (0, 1], got {self.hold.operator!r}, "
+                f'{list(self.devices)} and {self.hold.speed}.'
             )
 
 

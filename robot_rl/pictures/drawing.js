@@ -215,6 +215,7 @@ function makeStudio(canvas, look) {
       else scene.sheer.push({ start, count: indices.length - start, frame: item.frame });
     }
     const vertexBuffer = gl.createBuffer(), indexBuffer = gl.createBuffer();
+    scene.buffers = [vertexBuffer, indexBuffer];
     gl.bindBuffer(gl.ARRAY_BUFFER, vertexBuffer);
     gl.bufferData(gl.ARRAY_BUFFER, new Float32Array(rows), gl.STATIC_DRAW);
     scene.arrays = {};
@@ -224,6 +225,12 @@ function makeStudio(canvas, look) {
     }
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, new Uint32Array(indices), gl.STATIC_DRAW);
     gl.bindVertexArray(null);
+  }
+
+  // Forget a scene that is not drawn any more.
+  function unload(scene) {
+    for (const array of Object.values(scene.arrays)) gl.deleteVertexArray(array);
+    for (const buffer of scene.buffers) gl.deleteBuffer(buffer);
   }
 
   function resize() {
@@ -332,5 +339,5 @@ function makeStudio(canvas, look) {
   }
 
   prepare();
-  return { load, cameraOf, stripe, draw };
+  return { load, unload, cameraOf, stripe, draw };
 }

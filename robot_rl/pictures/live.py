@@ -11,14 +11,14 @@ import numpy as np
 
 from robot_rl.pictures.camera import aim
 from robot_rl.pictures.episode import Episode
-from robot_rl.pictures.page import described, look
-from robot_rl.pictures.scene import Scene, stage
+from robot_rl.pictures.page import described, described_items, look
+from robot_rl.pictures.scene import Scene, stage, surroundings
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
 from robot_rl.spec.world import World
 
 REACH = 0.05
-"""[m] radius of the ball that is drawn around a goal."""
+"""[m] radius of the ball that is drawn around a goal, unless somebody says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class LiveScene:
         signal_names: Sequence[str],
         signals: Mapping[str, np.ndarray],
         world: World | None = None,
+        reach: float = REACH,
     ) -> None:
         """Build it at one moment, see `frames` for the `signals`.
 
@@ -49,11 +50,12 @@ class LiveScene:
             signal_names: what its policy is given; commands among them are drawn.
             signals: where it is.
             world: what stands around; nothing by default.
+            reach: [m] radius of the ball that is drawn around a goal.
 
         Raises:
             SpecError: the URDF cannot be drawn.
         """
-        self._play = cast('Task', _Play(robot, tuple(signal_names)))
+        self._play = cast('Task', _Play(robot, tuple(signal_names), reach))
         scene = self._stage(signals, world or World())
         meshes: dict[bytes, int] = {}
         whole = described(scene, *aim(scene), meshes)
@@ -79,6 +81,13 @@ class LiveScene:
         focus, extent = aim(scene)
         numbers = (scene.robot[0], focus[0], extent[:1], scene.frames[0].ravel())
         return np.concatenate(numbers).astype('<f4').tobytes()
+
+    @staticmethod
+    def around(world: World) -> dict[str, Any]:
+        """What stands around from now on, as JSON: in the place of what did."""
+        meshes: dict[bytes, int] = {}
+        items = described_items(surroundings(world), meshes)
+        return {'items': items, 'meshes': [json.loads(mesh) for mesh in meshes]}
 
     def _stage(self, signals: Mapping[str, np.ndarray], world: World) -> Scene:
         return stage(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 import json
 import math
@@ -18,7 +18,7 @@ from robot_rl.pictures import raster, studio
 from robot_rl.pictures.camera import AZIMUTH, ELEVATION, FIELD, follow
 from robot_rl.pictures.episode import Episode
 from robot_rl.pictures.mesh import Mesh
-from robot_rl.pictures.scene import PLUMB, Scene, stage
+from robot_rl.pictures.scene import PLUMB, Item, Scene, stage
 from robot_rl.pictures.theme import THEME
 
 RATE = 60.0
@@ -113,14 +113,6 @@ def described(
     `focus` and `extent` say where the camera will look.
     """
     floor = studio.floor_look(scene, focus, extent)
-    items = [
-        {
-            'mesh': meshes.setdefault(_mesh(item.mesh), len(meshes)),
-            'colour': item.colour,
-            'frame': item.frame,
-        }
-        for item in scene.items
-    ]
     return {
         'count': scene.frames.shape[1],
         'radius': scene.radius,
@@ -129,8 +121,20 @@ def described(
         'grid': floor.grid,
         'lineWidth': floor.line_width,
         'haze': floor.haze,
-        'items': items,
+        'items': described_items(scene.items, meshes),
     }
+
+
+def described_items(items: Iterable[Item], meshes: dict[bytes, int]) -> list[dict[str, Any]]:
+    """Things to draw as JSON; their meshes are added to `meshes`, unless they are there."""
+    return [
+        {
+            'mesh': meshes.setdefault(_mesh(item.mesh), len(meshes)),
+            'colour': item.colour,
+            'frame': item.frame,
+        }
+        for item in items
+    ]
 
 
 Panel = tuple[str, str, dict[str, np.ndarray], 'float | None']

@@ -89,7 +89,7 @@ def stage(episode: Episode) -> Scene:
     for moving, thing in _asked(episode, base):
         items += [replace(item, frame=len(frames)) for item in thing]
         frames.append(moving)
-    items += [*_surroundings(episode.world), *_ground(task.terrain)]
+    items += [*surroundings(episode.world), *_ground(task.terrain)]
     robot, radius = _extent(body, links)
     goal = signals.get('goal_pos_w')
     trails = [Trail(robot, PATH, whole=False)]
@@ -199,7 +199,8 @@ def _pointing(start: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     return _frame(np.column_stack([start, quat]), size)
 
 
-def _surroundings(world: World) -> list[Item]:
+def surroundings(world: World) -> list[Item]:
+    """What stands around a robot."""
     items: list[Item] = []
     for line in world.lines:
         points = np.asarray(line.points, float)

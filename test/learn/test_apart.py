@@ -21,6 +21,7 @@ from robot_rl.learn import apart, learner, link, lived, rows, sessions
 from robot_rl.learn.actor import APPLIED, Actor
 from robot_rl.learn.learner import PUBLISHED, Learner, token_of
 from robot_rl.learn.outbox import Outbox
+from robot_rl.learn.pace import Pace
 from robot_rl.learn.rlpd import RlpdConfig
 from robot_rl.learn.run_folder import RunFolder
 from robot_rl.learn.student import Student, digest, layout_of
@@ -66,11 +67,11 @@ def new_learner(run: Path) -> Learner:
     return Learner(student(), RunFolder(run, begun=True), link.address_of('', run), 'token')
 
 
-def new_actor(run: Path, path: Path, robot, speed: float = 0.0) -> Actor:
+def new_actor(run: Path, path: Path, robot) -> Actor:
     other = student(1).rlpd
     return Actor(
         *(robot, other.actor, lambda seen: other.act(seen, explore=True)),
-        **{'run': run, 'recording': path, 'token': 'token', 'speed': speed},
+        **{'run': run, 'recording': path, 'token': 'token'},
         address=link.address_of('', run),
     )
 
@@ -111,7 +112,7 @@ def test_a_run_survives_the_learner_and_what_acted_was_sent(recording, tmp_path,
     first = new_learner(tmp_path)
     actor = new_actor(tmp_path, writer.path, robot)
     stop, dead = threading.Event(), threading.Event()
-    acting = in_thread(actor.run, stop.is_set, 0.1)
+    acting = in_thread(actor.run, stop.is_set, Pace(0.0))
     learning = in_thread(first.run, dead.is_set, 10**9)
     wait_until(lambda: first._student.rlpd.updates > 5)
     dead.set()

@@ -186,8 +186,8 @@ def given(robot: str) -> dict[str, Any]:
 def test_presets_give_every_field_an_axis(ros, policy, device):
     robot = policy.partition('-')[2]
     found = settings(policy, layout=device, **given(robot))
-    assert all(found.controls.axes)
-    assert found.controls.dead_man == {'gamepad': 10, 'spacemouse': 0}[device]
+    assert all(found.hold.controls.axes)
+    assert found.hold.controls.dead_man == {'gamepad': 10, 'spacemouse': 0}[device]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 import math
 import threading
+from typing import Any
 
 from robot_rl.teleop.web.curve import Curve
 
@@ -42,7 +43,8 @@ class Board:
         self._curves: dict[str, Curve] = {}
         self._status = Status()
         self._picture = b''
-        self._at = {'status': 0, 'curves': 0, 'picture': 0}
+        self._around: Mapping[str, Any] = {}
+        self._at = {'status': 0, 'curves': 0, 'around': 0, 'picture': 0}
 
     def put(
         self,
@@ -51,6 +53,7 @@ class Board:
         curves: Mapping[str, float] | None,
         image: bytes | None,
         frames: bytes | None,
+        around: Mapping[str, Any] | None = None,
     ) -> None:
         """Take what is given, see WebPilot.show; `now` [s] is where points of curves go."""
         if status is not None and not math.isfinite(status.latency_ms or 0.0):
@@ -63,13 +66,16 @@ class Board:
                 if name in self._curves or len(self._curves) < MOST_CURVES:
                     self._curves.setdefault(name, Curve()).add(now, float(value))
                     self._at['curves'] += 1
+            if around is not None:
+                self._around = around
+                self._at['around'] += 1
             picture = b'I' + image if image else b'F' + frames if frames else b''
             if picture:
                 self._picture = picture
                 self._at['picture'] += 1
 
     def versions(self) -> dict[str, int]:
-        """A number each of 'status', 'curves' and 'picture' that changes when they do."""
+        """A number each of status, curves, around and picture that changes when they do."""
         with self._lock:
             return dict(self._at)
 
@@ -85,6 +91,11 @@ class Board:
                 name: [(round(x, 2), float(f'{value:.4g}')) for x, value in curve.points]
                 for name, curve in self._curves.items()
             }
+
+    def around(self) -> Mapping[str, Any]:
+        """The newest."""
+        with self._lock:
+            return self._around
 
     def picture(self) -> bytes:
         """The newest, one byte for its kind before it: I an image, F frames of a scene."""

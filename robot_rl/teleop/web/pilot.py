@@ -95,6 +95,7 @@ class WebPilot:
         curves: Mapping[str, float] | None = None,
         image: bytes | None = None,
         frames: bytes | None = None,
+        around: Mapping[str, Any] | None = None,
     ) -> None:
         """Show something new; what is not given stays. Returns at once.
 
@@ -104,12 +105,13 @@ class WebPilot:
                 value that is not finite is left out.
             image: of a camera: JPEG, PNG or WebP.
             frames: of the scene that was given at the start.
+            around: what stands around in that scene from now on, of LiveScene.around.
 
         Raises ValueError for an image of another kind.
         """
         if image:
             check_image(image)
-        self._board.put(time.monotonic() - self._began, status, curves, image, frames)
+        self._board.put(time.monotonic() - self._began, status, curves, image, frames, around)
 
     def close(self) -> None:
         """Hang up on everybody and stop listening."""

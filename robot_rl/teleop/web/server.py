@@ -31,7 +31,7 @@ HELLO_S = 2.0
 """[s] to say hello in."""
 LOST_S = 3.0
 """[s] without a message, and a visitor is gone."""
-SPARSE = {'status': 3, 'curves': 15}
+SPARSE = {'status': 3, 'curves': 15, 'around': 3}
 """Ticks at least between two of them."""
 
 
@@ -168,7 +168,7 @@ class Server:
         A picture is sent when the one before has arrived, which the answer to a later tick shows:
         there is never a queue of them before the ticks.
         """
-        shown = {'status': -1, 'curves': -1, 'picture': 0}
+        shown = {'status': -1, 'curves': -1, 'around': 0, 'picture': 0}
         sent = dict.fromkeys(SPARSE, -1000)
         awaited = -1
         await socket.send_str(self._about)
@@ -192,8 +192,12 @@ class Server:
         return json.dumps({'t': 'tick', 'n': number, **mine, **standing})
 
     def _part(self, part: str) -> str:
-        said = asdict(self.board.status()) if part == 'status' else {'curves': self.board.curves()}
-        return json.dumps({'t': part, **said}, allow_nan=False)
+        said = {
+            'status': lambda: asdict(self.board.status()),
+            'curves': lambda: {'curves': self.board.curves()},
+            'around': self.board.around,
+        }
+        return json.dumps({'t': part, **said[part]()}, allow_nan=False)
 
 
 async def _text(socket: web.WebSocketResponse) -> str:

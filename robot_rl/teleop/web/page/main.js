@@ -62,6 +62,7 @@ function hear(said) {
   } else if (said.t === 'about') about(said);
   else if (said.t === 'status') { page.status = said; showFacts(said); showState(); }
   else if (said.t === 'curves') curves.take(said.curves);
+  else if (said.t === 'around') { view.around = said; loadScene(); }
 }
 
 function about({ robot, title, axes, scene }) {
@@ -69,7 +70,7 @@ function about({ robot, title, axes, scene }) {
   $('title').textContent = title;
   document.title = `${robot} – teleoperation`;
   page.controls ??= new Controls(axes, button => say({ t: 'press', button }), answer);
-  if (scene && !view.scene) prepareScene(scene);
+  if (scene && !view.base) prepareScene(scene);
 }
 
 // ---- who drives ----
@@ -152,16 +153,27 @@ function repaint() {
 }
 
 // ---- the picture ----
-const view = { studio: null, scene: null, light: null, frames: null, aim: null, wish: null, trail: [], azimuth: 0, elevation: 0, zoom: 1, at: 0, due: false };
+const view = { studio: null, base: null, around: null, scene: null, light: null, frames: null, aim: null, wish: null, trail: [], azimuth: 0, elevation: 0, zoom: 1, at: 0, due: false };
 
 function prepareScene(scene) {
   view.look = { ...scene.look };
   view.light = scene.look;
   view.studio = makeStudio($('view'), view.look);
   if (!view.studio) return;
-  view.scene = scene;
-  view.studio.load(scene, meshesOf(scene.meshes));
+  view.base = scene;
+  loadScene();
   Object.assign(view, { azimuth: scene.look.azimuth, elevation: scene.look.elevation });
+}
+
+// The robot, which stays, and what stands around it now.
+function loadScene() {
+  const { base, around } = view;
+  if (!base) return;
+  if (view.scene) view.studio.unload(view.scene);
+  const items = around ? around.items.map(item => ({ ...item, mesh: item.mesh + base.meshes.length })) : [];
+  view.scene = { ...base, items: [...base.items, ...items] };
+  view.studio.load(view.scene, meshesOf([...base.meshes, ...(around ? around.meshes : [])]));
+  stale();
 }
 
 let shownImage = '';
