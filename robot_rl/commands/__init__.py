@@ -21,6 +21,7 @@ COMMANDS: dict[str, Any] = {
     'hil train': people.HilTrain,
     'hil learner': people.HilLearner,
     'hil actor': people.HilActor,
+    'train-classifier': people.TrainClassifier,
     'data list': data.DataList,
     'data show': data.DataShow,
     'data filter': data.DataFilter,

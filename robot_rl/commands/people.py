@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from robot_rl.commands.options import Positional
 from robot_rl.commands.seats import Sitting
 from robot_rl.learn.config import ActConfig, HilConfig
+
+if TYPE_CHECKING:
+    from robot_rl.learn.classifier import Confusion
 
 Config = TypeVar('Config', HilConfig, ActConfig)
 
@@ -117,3 +120,61 @@ class HilActor(ActConfig, Sitting):
 
     def _seat(self, task: str) -> Any:
         return self.seat(task, self.operator, self.speed)
+
+
+@dataclass(frozen=True)
+class TrainClassifier:
+    """Learn to see from recorded episodes when a task is done, for `hil train --reward`."""
+
+    files: Positional[tuple[Path, ...]]
+    """Files of episodes, demonstrations or practice, with successes and failures."""
+    task: str = HilConfig.task
+    """What they are of."""
+    out: Path = Path('classifier.pt')
+    """The file to write."""
+    min_accuracy: float = 0.95
+    """Balanced accuracy on the frames held out below which nothing is written."""
+    threshold: float = 0.5
+    """Probability from which a frame counts as done."""
+    frames: int = 2
+    """Such frames in a row that make a success, which guards against false ones."""
+    held_out: float = 0.25
+    """Share of the episodes that it is scored on and does not learn from."""
+    seed: int = 0
+    """Of the split, the first weights and the batches."""
+
+    def run(self) -> int:
+        """Learn, say what it is worth on what was held out, and write it if that is enough."""
+        from robot_rl.learn import classifier
+        from robot_rl.spec import registry
+
+        options = classifier.Options(self.threshold, self.frames, self.held_out, self.seed)
+        task = registry.task(self.task)
+        fitted = classifier.fit(task, classifier.labelled(task, self.files), options)
+        print(_confusion(fitted.confusion, fitted.trained_on, self.frames))
+        fitted.save(self.out, self.min_accuracy)
+        print(f'{self.out}: balanced accuracy {fitted.confusion.accuracy:.1%}')
+        return 0
+
+
+def _confusion(found: Confusion, trained_on: int, frames: int) -> str:
+    """A table of what was said of frames held out, with Wilson intervals of 95 %."""
+    from robot_rl.bench.statistics import wilson
+
+    def share(part: int, whole: int) -> str:
+        if not whole:
+            return 'none'
+        rate = wilson(part, whole)
+        return f'{rate.estimate:.1%} ({rate.low:.1%} to {rate.high:.1%})'
+
+    done, said = found.hits + found.misses, found.hits + found.false_alarms
+    rows = [
+        f'Trained on {trained_on} episodes, scored on {found.episodes} others.',
+        f'{"frames":>12}{"said done":>12}{"said not":>12}',
+        f'{"done":>12}{found.hits:>12}{found.misses:>12}',
+        f'{"not done":>12}{found.false_alarms:>12}{found.rejections:>12}',
+        f'recall {share(found.hits, done)}, precision {share(found.hits, said)}',
+        f'{found.fooled} of {found.episodes} episodes have {frames} frames in a row before it '
+        'was done that it took for done',
+    ]
+    return '\n'.join(rows)

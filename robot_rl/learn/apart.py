@@ -25,7 +25,7 @@ from robot_rl.errors import RunFolderError
 from robot_rl.learn import link, sessions
 from robot_rl.learn.actor import Actor
 from robot_rl.learn.config import ActConfig, HilConfig
-from robot_rl.learn.hil import config_told, person_of, shown
+from robot_rl.learn.hil import config_told, judge_of, person_of, shown
 from robot_rl.learn.learner import Learner, token_of
 from robot_rl.learn.pace import Pace, period_of
 from robot_rl.learn.practice import Practice
@@ -98,6 +98,7 @@ def _act(
 ) -> Pace:
     run, task = config.folder, registry.task(told['task'])
     pace = Pace(period_of(task.control_dt, config.speed, config.operator))
+    judge = judge_of(task, config.reward)
     header = header_of(task, 'online', f'{run.name}, {config.operator}, apart')
     session, writer, lock = sessions.begin(run, header)
     seed = told['seed'] + 1000 * (session + 1)
@@ -105,6 +106,7 @@ def _act(
         make_env(task, told['engine'], 1, seed=seed),
         person or person_of(config.operator, task, 7919 * (session + 1) + told['seed']),
         writer,
+        judge=judge,
     )
     rlpd = Rlpd(observation_size(task), task.action_size, rlpd_of(told), seed)
     actor = Actor(

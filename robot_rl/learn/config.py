@@ -64,6 +64,9 @@ class HilConfig:
     """Files of demonstrations. Of files of practice, what people did there is learned from."""
     operator: Literal['scripted', 'none', 'joy', 'web'] = 'scripted'
     """Who corrects: a simulated person, nobody, or a real one at a joy driver or at the page."""
+    reward: Path | None = None
+    """What says in practice that the task is done: a file of `robot_rl train-classifier`; by
+    default the state of the simulation."""
     learner: Literal['rlpd', 'bc'] = 'rlpd'
     """RLPD, which practises; or behavior cloning of the demonstrations alone."""
     steps: int = 18_000
@@ -96,6 +99,9 @@ class ActConfig:
     """The folder of a run that `robot_rl hil learner` began."""
     operator: Literal['scripted', 'none', 'joy', 'web'] = 'scripted'
     """Who corrects: a simulated person, nobody, or a real one at a joy driver or at the page."""
+    reward: Path | None = None
+    """What says that the task is done: a file of `robot_rl train-classifier`; by default the state
+    of the simulation."""
     address: str = ''
     """HOST:PORT of the learner; by default the socket in the folder."""
     token: str = ''

@@ -21,7 +21,9 @@ from robot_rl.errors import RunFolderError
 from robot_rl.learn import sessions
 from robot_rl.learn.bc import Bc, BcConfig
 from robot_rl.learn.choice import Choice, rate_of_interventions
+from robot_rl.learn.classifier import BySight
 from robot_rl.learn.config import HilConfig
+from robot_rl.learn.judge import Judge
 from robot_rl.learn.pace import Pace, period_of
 from robot_rl.learn.people import ScriptedPerson
 from robot_rl.learn.practice import Practice, Tally
@@ -143,9 +145,10 @@ class _Run:
         env = make_env(self.task, config.engine, 1, seed=config.seed + 1000 * session)
         seed = 7919 * (session + 1) + config.seed
         person = self._person or person_of(config.operator, self.task, seed)
+        judge = judge_of(self.task, config.reward)
         header = header_of(self.task, 'online', f'{self.folder.path.name}, {config.operator}')
         writer = EpisodeWriter(self.folder.path / sessions.EPISODES / f'{session:03}.mcap', header)
-        practice = Practice(env, person, writer)
+        practice = Practice(env, person, writer, judge=judge)
         self.lately = practice.lately
         pace = Pace(period_of(self.task.control_dt, config.speed, config.operator))
         due = (student.steps // config.validate_every + 1) * config.validate_every
@@ -233,9 +236,15 @@ def config_told(task: Task, config: HilConfig, rlpd: RlpdConfig) -> dict[str, An
         'engine': config.engine,
         'seed': config.seed,
         'learner': config.learner,
-        'hil': asdict(config) | {'demos': [str(path) for path in config.demos]},
+        'hil': asdict(config)
+        | {'demos': [str(path) for path in config.demos], 'reward': str(config.reward or '')},
         config.learner: asdict(rlpd if config.learner == 'rlpd' else BcConfig()),
     }
+
+
+def judge_of(task: Task, reward: Path | None) -> Judge | None:
+    """Who says that the task is done; None for the state. Raises RunFolderError, see BySight."""
+    return BySight(task, reward) if reward else None
 
 
 def person_of(operator: str, task: Task, seed: int) -> ScriptedPerson | None:
