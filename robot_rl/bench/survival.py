@@ -39,6 +39,8 @@ PATIENCE_S = 120.0
 LIFE_S = 600.0
 """[s] for both to come to life at first."""
 VICTIMS = (('actor',), ('learner',), ('actor', 'learner'))
+ASKED = ('--demos', 'demos.mcap', '--validation-episodes', '0')
+"""Of the learner: nothing is to be chosen at its end."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Processes:
         """In the folder `out`, where demonstrations are."""
         self.out, self.run = out.resolve(), out.resolve() / 'runs' / NAME
         self._args = {
-            'learner': ('hil', 'learner', TASK, '--demos', 'demos.mcap', '--name', NAME),
+            'learner': ('hil', 'learner', TASK, *ASKED, '--name', NAME),
             'actor': ('hil', 'actor', f'runs/{NAME}', '--speed', str(speed)),
         }
         self._alive: dict[str, subprocess.Popen[bytes]] = {}

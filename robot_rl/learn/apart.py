@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+import logging
 from pathlib import Path
 import signal
 import threading
 import time
 from typing import Any
 
+import numpy as np
 import torch
 
 from robot_rl.data.episodes import header_of
@@ -24,27 +27,35 @@ from robot_rl.envs.functions import observation_size
 from robot_rl.errors import RunFolderError
 from robot_rl.learn import link, sessions
 from robot_rl.learn.actor import Actor
+from robot_rl.learn.choice import Choice
 from robot_rl.learn.config import ActConfig, HilConfig
 from robot_rl.learn.hil import config_told, judge_of, person_of, shown
-from robot_rl.learn.learner import Learner, token_of
+from robot_rl.learn.learner import Learner, candidates, token_of
 from robot_rl.learn.pace import Pace, period_of
-from robot_rl.learn.practice import Practice
+from robot_rl.learn.practice import WINDOW, Practice
 from robot_rl.learn.rlpd import Rlpd, RlpdConfig
-from robot_rl.learn.run_folder import RunFolder, read_config
+from robot_rl.learn.run_folder import RunFolder, load_state, read_config
 from robot_rl.learn.student import Student
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
+from robot_rl.spec.task import Task
 from robot_rl.teleop.stick import Device
 
 WAIT_S = 60.0
 """[s] that who acts waits for the folder of a run."""
+LATE = 2.0 / 3.0
+"""Of the run: policies after that are chosen among."""
+_LOG = logging.getLogger(__name__)
 
 
 def learn_apart(config: HilConfig, address: str, token: str, root: Path = Path('runs')) -> Path:
     """Learn from whoever acts, until Ctrl-C or for `config.steps` of practice; the run folder.
 
     A folder that holds a run of the same task goes on with the hyperparameters and, unless others
-    are given, the demonstrations that it was begun with. Raises as hil.learn does.
+    are given, the demonstrations that it was begun with.
+
+    Then the best of its policies is chosen and scored, which a second Ctrl-C breaks off: until it
+    is done there is nothing to export. Raises as hil.learn does.
     """
     torch.set_num_threads(config.threads)
     task = registry.task(config.task)
@@ -63,11 +74,38 @@ def learn_apart(config: HilConfig, address: str, token: str, root: Path = Path('
     stop = _stopper()
     learner = Learner(student, folder, link.address_of(address, path), token_of(path, token))
     try:
-        learner.run(stop, config.steps)
+        learner.run(stop, config.steps, config.validate_every)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _choose(task, config, path, student)
+    except KeyboardInterrupt:
+        _LOG.warning('Nothing was chosen: start the learner again to do so.')
     finally:
         learner.close()
         folder.close()
     return path
+
+
+def _choose(task: Task, config: HilConfig, run: Path, student: Student) -> None:
+    """Validate the policies of the last third of the run, keep the best, and score it."""
+    paths = candidates(run)
+    if not paths or not config.validation_episodes:
+        return
+    paths = [path for path in paths if int(path.stem) >= LATE * int(paths[-1].stem)]
+    _LOG.warning('Choosing among %d policies; Ctrl-C leaves that for later.', len(paths))
+    choice, began, actor = Choice(task, config, run), time.process_time(), deepcopy(student.actor)
+    for path in paths:
+        actor.load_state_dict(load_state(path)['actor'])
+        choice.offer(actor, int(path.stem))
+    acted = [episode.person for file in sessions.files(run) for episode in sessions.recorded(file)]
+    people = np.concatenate([np.zeros(0, np.bool_), *acted[-WINDOW:]])
+    told = {
+        'steps': student.steps,
+        'robot_seconds': student.steps * task.control_dt,
+        'intervention_rate': float(people.mean()) if len(people) else 0.0,
+        'cpu_seconds_of_choosing': time.process_time() - began,
+    }
+    choice.finish(actor, told)
 
 
 Seat = Callable[[str], AbstractContextManager[Device | None]]

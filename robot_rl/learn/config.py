@@ -80,7 +80,7 @@ class HilConfig:
     validate_every: int = 1_500
     """Control periods between checkpoints; each is validated, and the best is the run's policy."""
     validation_episodes: int = 50
-    """Episodes that a checkpoint is validated on."""
+    """Episodes that a checkpoint is validated on; 0 leaves a learner of its own without choice."""
     test_episodes: int = 200
     """Episodes that the best is scored on, none of which chose it."""
     threads: int = 1

@@ -105,7 +105,6 @@ def learn(config: HilConfig, root: Path = Path('runs'), person: Device | None = 
     task = registry.task(config.task)
     config = replace(config, engine=engine_for(task.robot, config.engine))
     path = root / (config.name or f'{task.id}-{config.learner}-{time.strftime("%Y%m%d-%H%M%S")}')
-    period_of(task.control_dt, config.speed, config.operator)
     run = _Run(task, config, path, person)
     (run.clone if config.learner == 'bc' else run.practise)()
     return path
@@ -116,6 +115,7 @@ class _Run:
 
     def __init__(self, task: Task, config: HilConfig, path: Path, person: Device | None) -> None:
         self.task, self.config, self._person = task, config, person
+        self.pace = Pace(period_of(task.control_dt, config.speed, config.operator))
         demonstrations = list(shown(task, config.demos))
         self.folder = RunFolder(path, resume=config.resume)
         self.rlpd = replace(RlpdConfig(), **task.corrections)
@@ -150,7 +150,7 @@ class _Run:
         writer = EpisodeWriter(self.folder.path / sessions.EPISODES / f'{session:03}.mcap', header)
         practice = Practice(env, person, writer, judge=judge)
         self.lately = practice.lately
-        pace = Pace(period_of(self.task.control_dt, config.speed, config.operator))
+        pace = self.pace
         due = (student.steps // config.validate_every + 1) * config.validate_every
         metrics: dict[str, float] = {}
         left = iter(range(config.steps - student.steps - 1, -1, -1))

@@ -22,7 +22,7 @@ from robot_rl.errors import RunFolderError
 from robot_rl.files import write_file
 from robot_rl.learn import link, lived, rows, sessions
 from robot_rl.learn.peers import Peers
-from robot_rl.learn.run_folder import RunFolder, load_state
+from robot_rl.learn.run_folder import RunFolder, load_state, save_state
 from robot_rl.learn.student import Student, digest
 
 PUBLISH_S = 1.0
@@ -40,6 +40,8 @@ and how many of these episodes were sent to this process rather than read."""
 LATEST = 'weights.bin'
 """In a run: the last frame of weights, for one who acts before the learner answers."""
 LOCK = 'learner.lock'
+ACTORS = 'actors'
+"""In a run: policies after so many steps of practice, from which the best is chosen at the end."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -98,8 +100,11 @@ class Learner:
             if over:
                 self._over.add(path)
 
-    def run(self, stop: Callable[[], bool], most: int) -> None:
+    def run(self, stop: Callable[[], bool], most: int, every: int = 0) -> None:
         """Learn until `stop` or for `most` steps of practice.
+
+        With `every` the policy is kept after each so many steps, and as it is at the end: see
+        `candidates`.
 
         Raises RunFolderError when the disk refuses, or where weights are not finite any more.
         """
@@ -118,10 +123,22 @@ class Learner:
             if now - saved >= SAVE_S:
                 saved = now
                 self.save()
+            if every and self._student.steps // every > self._kept() // every:
+                self._keep_actor()
         self._take()
         self.look()
         self.publish()
         self.save()
+        if every and self._student.steps > self._kept():
+            self._keep_actor()
+
+    def _kept(self) -> int:
+        """Steps of practice of the newest policy that was kept; 0 for none."""
+        return max((int(path.stem) for path in candidates(self._folder.path)), default=0)
+
+    def _keep_actor(self) -> None:
+        path = self._folder.path / ACTORS / f'{self._student.steps}.pt'
+        save_state(path, {'actor': self._student.actor.state_dict()})
 
     def save(self) -> None:
         """Write a checkpoint, and a row of LEARNED. Raises RunFolderError, see `run`."""
@@ -189,6 +206,11 @@ class Learner:
         self._peers.close()
         if self._lock:
             self._lock.close()
+
+
+def candidates(run: Path) -> list[Path]:
+    """Policies that were kept, oldest first."""
+    return sorted((run / ACTORS).glob('*.pt'), key=lambda path: int(path.stem))
 
 
 def token_of(run: Path, given: str = '') -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 import os
 from pathlib import Path
+import signal
 import threading
 import time
 
@@ -17,14 +19,17 @@ pytest.importorskip('mcap')
 from robot_rl.bench import survivors
 from robot_rl.data.episodes import EpisodeWriter, header_of
 from robot_rl.errors import RunFolderError
-from robot_rl.learn import apart, learner, link, lived, rows, sessions
+from robot_rl.files import read_json
+from robot_rl.learn import apart, choice, learner, link, lived, rows, sessions
 from robot_rl.learn.actor import APPLIED, Actor
-from robot_rl.learn.learner import PUBLISHED, Learner, token_of
+from robot_rl.learn.config import HilConfig
+from robot_rl.learn.learner import PUBLISHED, Learner, candidates, token_of
 from robot_rl.learn.outbox import Outbox
 from robot_rl.learn.pace import Pace
 from robot_rl.learn.rlpd import RlpdConfig
 from robot_rl.learn.run_folder import RunFolder
 from robot_rl.learn.student import Student, digest, layout_of
+from robot_rl.learn.train import load_actor
 from robot_rl.spec import registry
 
 TASK = registry.task('insert-panda')
@@ -299,3 +304,33 @@ def test_two_processes_survive_kills(tmp_path):
     kills, deaths = survival.survive(tmp_path / 'out', kills=2, seed=0, speed=10.0)
     found = survivors.checks(tmp_path / 'out' / 'runs' / survival.NAME, kills, deaths)
     assert all(check.holds for check in found), survivors.text(kills, found)
+
+
+def test_a_learner_that_ends_chooses_among_its_policies(tmp_path, monkeypatch):
+    pytest.importorskip('mujoco')
+    monkeypatch.setattr(sessions, 'SETTLE_S', 0.0)
+    scored = [0.9, 0.9, 0.5, 0.5, 0.6, 0.7, 0.7]  # the end of each: 20; 40; 40 and 60, and tests
+
+    def score(_env, _actor, *, seed):
+        return {'success': scored.pop(0), 'crashed': 0.0, 'median_error': 0.0, 'time_s': 1.0}
+
+    monkeypatch.setattr(choice, 'score', score)
+    asked = {'validate_every': 30, 'validation_episodes': 1, 'test_episodes': 1}
+    config = HilConfig(name='run', steps=0, **asked)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    run = apart.learn_apart(config, '', '', tmp_path)
+    assert not (run / 'best.pt').exists(), 'nothing was practised'
+    _, writer, lock = sessions.begin(run, header_of(TASK, 'online', 'a test'))
+    robot = Robot(writer)
+    for steps in (20, 40, 60):
+        robot.episode()
+        apart.learn_apart(replace(config, steps=steps), '', '', tmp_path)
+    lock.close()
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
+        signal.signal(number, handler)
+    assert [path.name for path in candidates(run)] == ['20.pt', '40.pt', '60.pt']
+    told = [row['iteration'] for row in read_json(run / 'validation.json', '', '')]
+    assert told == [40, 60], 'of the last third'
+    evaluation = read_json(run / 'evaluation.json', '', '')
+    assert evaluation['chosen_on_validation']['iteration'] == 60 and evaluation['steps'] == 60
+    assert isinstance(load_actor(run)[1], torch.nn.Module)
