@@ -168,7 +168,7 @@ class _Run:
                 episode, tally = practice.episode(self._act, update)
                 student.practise(episode)
                 self._log(tally, metrics)
-                if student.steps >= due:
+                if student.steps >= due or student.steps >= config.steps:
                     due += config.validate_every
                     self._checkpoint()
         except KeyboardInterrupt:
