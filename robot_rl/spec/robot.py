@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import math
 
 from robot_rl.errors import SpecError, UnknownNameError
+from robot_rl.spec.camera import Camera, check_cameras
 from robot_rl.spec.drive import JointDrive
 from robot_rl.spec.footprint import Footprint, check_footprint
 from robot_rl.spec.held import Held
@@ -191,6 +192,8 @@ class Robot:
     footprint: Footprint = ()
     """Outline on the ground: corners x, y [m] in base_link, convex, counter-clockwise."""
     lidar: Lidar | None = None
+    cameras: tuple[Camera, ...] = ()
+    """Each with a name of its own."""
     command_timeout_s: float = 0.5
     """[s] without a setpoint after which the robot's own drives stop following the last one."""
     base_frame: str = 'base_link'
@@ -213,6 +216,7 @@ class Robot:
                 )
         self._check_sizes()
         check_footprint(self.name, self.footprint)
+        check_cameras(self.name, self.cameras)
         for name in self.sliding:
             if name not in self.touching:
                 raise UnknownNameError(f'touching link of {self.name}', name, self.touching)
@@ -275,6 +279,14 @@ class Robot:
     def sensor(self, name: str) -> Sensor | None:
         """Sensor model of a signal, or None for one that is exact (a command)."""
         return next((s for s in self.sensors if s.signal == name), None)
+
+    def camera(self, name: str) -> Camera:
+        """Camera by name. Raises UnknownNameError."""
+        for camera in self.cameras:
+            if camera.name == name:
+                return camera
+        known = [camera.name for camera in self.cameras]
+        raise UnknownNameError(f'camera of {self.name}', name, known)
 
     @property
     def ranges(self) -> str:

@@ -1,0 +1,1 @@
+"""Images of cameras: scenes, renderers and what is done to images."""
