@@ -7,8 +7,9 @@ the compiler turns the loop over the rays of a tile into vector instructions.
 
 Rows of `views`, one a shape, hold what a shape is from this camera:
 0-2 the camera in the shape's frame, 3-11 the rotation from the camera to the shape, row by row,
-12-14 half sizes, 15-18 the rectangle (least x, y, greatest x, y; each over z), 19 least depth,
-20-22 the direction to the sun in the shape's frame, 23-31 the rotation from the shape to the world.
+12-14 half sizes, 15-18 the rectangle (least x, y, greatest x, y; all over z), 19 least depth,
+20-22 the direction to the sun in the shape's frame, 23-31 the rotation from the shape to the
+world.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def matrix(q, at, out, to):
 
 
 def place(pose, turn, where_, quat, half, sun, view):
-    """Fill a row of `views` but for its rectangle; `turn` is the camera's rotation to the world."""
+    """Fill a row of `views` but for its rectangle; `turn` is the rotation of the camera."""
     matrix(quat, 0, view, 23)
     x, y, z = pose[0] - where_[0], pose[1] - where_[1], pose[2] - where_[2]
     for i in range(3):
@@ -58,18 +59,14 @@ def place(pose, turn, where_, quat, half, sun, view):
 
 
 def bound(kind, view, corners):
-    """Fill in the rectangle and the least depth of a shape; False where it is behind the camera.
-
-    The edges of the box around it are cut where they come through the camera's plane.
-    """
+    """Fill in the rectangle and the least depth of a shape; False where it cannot be seen."""
     view[15], view[16], view[17], view[18] = EVERYWHERE, EVERYWHERE, -EVERYWHERE, -EVERYWHERE
     if kind == PLANE:
         view[15], view[16], view[17], view[18] = -EVERYWHERE, -EVERYWHERE, EVERYWHERE, EVERYWHERE
         view[19] = ZERO
         return view[2] > ZERO
-    hx, hy, hz = view[12], view[13], view[14]
-    if kind == CAPSULE:
-        hz += hx
+    hx, hy = view[12], view[13]
+    hz = view[14] + where(kind == CAPSULE, hx, ZERO)
     least, most = FAR, -FAR
     for corner in range(8):
         x = where(corner & 1 == 1, hx, -hx) - view[0]
@@ -78,23 +75,25 @@ def bound(kind, view, corners):
         for i in range(3):
             corners[corner, i] = view[3 + i] * x + view[6 + i] * y + view[9 + i] * z
         least, most = fmin(least, corners[corner, 2]), fmax(most, corners[corner, 2])
-    view[19] = fmax(least, ZERO)
-    if most <= NEAR:
-        return False
-    for corner in range(8):
         if corners[corner, 2] > NEAR:
             widen(view, corners[corner, 0], corners[corner, 1], corners[corner, 2])
-    if least <= NEAR:
-        for first in range(8):
-            for axis in range(3):
-                second = first ^ (1 << axis)
-                a, b = corners[first, 2], corners[second, 2]
-                if a > NEAR and b <= NEAR:
-                    share = (NEAR - a) / (b - a)
-                    x = corners[first, 0] + share * (corners[second, 0] - corners[first, 0])
-                    y = corners[first, 1] + share * (corners[second, 1] - corners[first, 1])
-                    widen(view, x, y, NEAR)
-    return True
+    view[19] = fmax(least, ZERO)
+    if least <= NEAR and most > NEAR:
+        cut(view, corners)
+    return most > NEAR
+
+
+def cut(view, corners):
+    """Widen the rectangle to where edges of the box come through the camera's plane."""
+    for first in range(8):
+        for axis in range(3):
+            second = first ^ (1 << axis)
+            a, b = corners[first, 2], corners[second, 2]
+            if a > NEAR and b <= NEAR:
+                share = (NEAR - a) / (b - a)
+                x = corners[first, 0] + share * (corners[second, 0] - corners[first, 0])
+                y = corners[first, 1] + share * (corners[second, 1] - corners[first, 1])
+                widen(view, x, y, NEAR)
 
 
 def widen(view, x, y, z):

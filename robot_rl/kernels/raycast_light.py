@@ -17,71 +17,85 @@ IMAGE = 5
 LEVELS = 255.0
 
 
-def point(view, m, x, y, t):
-    """Where a ray of the camera is at depth t, in the frame of the shape."""
-    d = direction(m, x, y)
-    return vec3(view[0] + t * d[0], view[1] + t * d[1], view[2] + t * d[2])
+def at_depth(o, d, t):
+    """Where a ray is at depth t."""
+    return vec3(o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
 
 
-def light_plane(view, xs, ys, depths, work, rays):
-    """Rows 0-4 of `work` (8, rays): normal, and u and v [m] on the surface, of a plane."""
-    o, m = vec3(view[0], view[1], view[2]), turning(view)
+def footprint(d, n, t, pixel):
+    """Edge [m] of the square as large as what a ray of width `pixel` covers of a surface."""
+    facing = abs(d[0] * n[0] + d[1] * n[1] + d[2] * n[2])
+    length = sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
+    return t * pixel * sqrt(length / fmax(facing, TINY))
+
+
+def light_plane(view, xs, ys, depths, pixel, work, rays):
+    """Rows of `work` (8, rays): 0-2 normal, 3-4 u and v [m] on the surface, 7 footprint [m]."""
+    o, m, n = vec3(view[0], view[1], view[2]), turning(view), vec3(ZERO, ZERO, ONE)
     for i in range(rays):
-        p = point(o, m, xs[i], ys[i], depths[i])
-        work[0, i], work[1, i], work[2, i] = ZERO, ZERO, ONE
+        d = direction(m, xs[i], ys[i])
+        p = at_depth(o, d, depths[i])
+        work[0, i], work[1, i], work[2, i] = n[0], n[1], n[2]
         work[3, i], work[4, i] = p[0], p[1]
+        work[7, i] = footprint(d, n, depths[i], pixel)
 
 
-def light_box(view, xs, ys, depths, work, rays):
+def light_box(view, xs, ys, depths, pixel, work, rays):
     """The same of a box."""
     o, m, half = vec3(view[0], view[1], view[2]), turning(view), vec3(view[12], view[13], view[14])
     for i in range(rays):
-        p = point(o, m, xs[i], ys[i], depths[i])
+        d = direction(m, xs[i], ys[i])
+        p = at_depth(o, d, depths[i])
         n = normal_box(p, half)
         work[0, i], work[1, i], work[2, i] = n[0], n[1], n[2]
         work[3, i], work[4, i] = flat(p, n)
+        work[7, i] = footprint(d, n, depths[i], pixel)
 
 
-def light_cylinder(view, xs, ys, depths, work, rays):
+def light_cylinder(view, xs, ys, depths, pixel, work, rays):
     """The same of a cylinder, whose side is unrolled."""
     o, m, radius, half = vec3(view[0], view[1], view[2]), turning(view), view[12], view[14]
     for i in range(rays):
-        p = point(o, m, xs[i], ys[i], depths[i])
+        d = direction(m, xs[i], ys[i])
+        p = at_depth(o, d, depths[i])
         n = normal_cylinder(p, radius, half)
         work[0, i], work[1, i], work[2, i] = n[0], n[1], n[2]
         side = abs(n[2]) < HALF
         work[3, i] = where(side, radius * angle(p[1], p[0]), p[0])
         work[4, i] = where(side, p[2], p[1])
+        work[7, i] = footprint(d, n, depths[i], pixel)
 
 
-def light_capsule(view, half, xs, ys, depths, work, rays):
+def light_capsule(view, half, xs, ys, depths, pixel, work, rays):
     """The same of a capsule, or of a sphere with half 0, like a globe."""
     o, m, radius = vec3(view[0], view[1], view[2]), turning(view), view[12]
     for i in range(rays):
-        p = point(o, m, xs[i], ys[i], depths[i])
+        d = direction(m, xs[i], ys[i])
+        p = at_depth(o, d, depths[i])
         n = normal_capsule(p, radius, half)
         work[0, i], work[1, i], work[2, i] = n[0], n[1], n[2]
         work[3, i] = radius * angle(p[1], p[0])
-        up = radius * angle(n[2], sqrt(fmax(n[0] * n[0] + n[1] * n[1], ZERO)))
+        up = radius * angle(n[2], sqrt(n[0] * n[0] + n[1] * n[1]))
         work[4, i] = where(half > ZERO, p[2], up)
+        work[7, i] = footprint(d, n, depths[i], pixel)
 
 
-def light_up(kind, view, xs, ys, depths, work, rays):
-    """Rows 0-4 of `work` for any kind of shape."""
+def light_up(kind, view, xs, ys, depths, pixel, work, rays):
+    """Rows 0-4 and 7 of `work` for any kind of shape."""
     if kind == BOX:
-        light_box(view, xs, ys, depths, work, rays)
+        light_box(view, xs, ys, depths, pixel, work, rays)
     elif kind == PLANE:
-        light_plane(view, xs, ys, depths, work, rays)
+        light_plane(view, xs, ys, depths, pixel, work, rays)
     elif kind == CYLINDER:
-        light_cylinder(view, xs, ys, depths, work, rays)
+        light_cylinder(view, xs, ys, depths, pixel, work, rays)
     elif kind == CAPSULE:
-        light_capsule(view, view[14], xs, ys, depths, work, rays)
+        light_capsule(view, view[14], xs, ys, depths, pixel, work, rays)
     else:
-        light_capsule(view, ZERO, xs, ys, depths, work, rays)
+        light_capsule(view, ZERO, xs, ys, depths, pixel, work, rays)
 
 
-def mix(pattern, look, work, rays):
-    """Rows 5-7 of `work`: the colour of the surface, from u and v in rows 3 and 4."""
+def share(pattern, look, work, rays):
+    """Row 5 of `work`: how much of the second colour there is at u and v of rows 3 and 4."""
     over, du, dv = ONE / look[6], look[7], look[8]
     if pattern == CHECKER:
         for i in range(rays):
@@ -92,16 +106,27 @@ def mix(pattern, look, work, rays):
     elif pattern == BRICKS:
         for i in range(rays):
             work[5, i] = bricks((work[3, i] - du) * over, (work[4, i] - dv) * over)
-    elif pattern == NOISE:
-        for i in range(rays):
-            work[5, i] = noise((work[3, i] - du) * over, (work[4, i] - dv) * over)
     else:
         for i in range(rays):
-            work[5, i] = ZERO
+            work[5, i] = noise((work[3, i] - du) * over, (work[4, i] - dv) * over)
+
+
+def mix(pattern, look, work, rays):
+    """Rows 5-7 of `work`: the colour of the surface.
+
+    Of a pattern that is finer than the footprint of a ray its mean is seen.
+    """
     r, g, b = look[0], look[1], look[2]
     dr, dg, db = look[3] - r, look[4] - g, look[5] - b
+    if pattern == 0:
+        for i in range(rays):
+            work[5, i], work[6, i], work[7, i] = r, g, b
+        return
+    share(pattern, look, work, rays)
+    mean, over = where(pattern == BRICKS, MORTARED, HALF), ONE / look[6]
     for i in range(rays):
-        s = work[5, i]
+        blur = fmin(fmax(work[7, i] * over - HALF, ZERO), ONE)
+        s = work[5, i] + blur * (mean - work[5, i])
         work[5, i], work[6, i], work[7, i] = r + s * dr, g + s * dg, b + s * db
 
 
@@ -144,13 +169,13 @@ def sky(light, turn, xs, ys, found, colours, rays):
         colours[2, i] = where(found[i] < 0, b_ + s * db, colours[2, i])
 
 
-def sunlit(view, light, work, found, k, colours, rays):
-    """Colours under sun and ambient light where shape k is seen."""
+def sunlit(view, light, work, sunny, found, k, colours, rays):
+    """Colours under sun and ambient light where shape k is seen; `sunny` is 0 in shadow."""
     sx, sy, sz = view[20], view[21], view[22]
     r, g, b = light[3], light[4], light[5]
     ar, ag, ab = light[6], light[7], light[8]
     for i in range(rays):
-        sun = fmax(work[0, i] * sx + work[1, i] * sy + work[2, i] * sz, ZERO)
+        sun = fmax(work[0, i] * sx + work[1, i] * sy + work[2, i] * sz, ZERO) * sunny[i]
         mine = found[i] == k
         colours[0, i] = where(mine, (ar + sun * r) * work[5, i], colours[0, i])
         colours[1, i] = where(mine, (ag + sun * g) * work[6, i], colours[1, i])
@@ -183,8 +208,8 @@ def lamplit(view, lamp, pose, turn, xs, ys, depths, work, found, k, colours, ray
 
 
 def shade(
-    kinds, views, tried, number, xs, ys, depths, found, rays, pose, turn,
-    patterns, looks, images, light, lamps, texels, table, work, colours,
+    kinds, views, tried, number, xs, ys, depths, found, rays, pose, turn, pixel,
+    patterns, looks, images, light, lamps, texels, table, sunny, work, colours,
 ):  # fmt: skip
     """Colours (3, rays), from 0 to 1, of what the rays of a tile have met: some of `tried`."""
     left = int64(rays)
@@ -197,12 +222,12 @@ def shade(
             continue
         left -= mine
         view, look = views[k], looks[k]
-        light_up(kinds[k], view, xs, ys, depths, work, rays)
+        light_up(kinds[k], view, xs, ys, depths, pixel, work, rays)
         if patterns[k] == IMAGE:
             paste(images[k], look, texels, table, work, found, k, rays)
         else:
             mix(patterns[k], look, work, rays)
-        sunlit(view, light, work, found, k, colours, rays)
+        sunlit(view, light, work, sunny, found, k, colours, rays)
         for lamp in range(len(lamps)):
             lamplit(view, lamps[lamp], pose, turn, xs, ys, depths, work, found, k, colours, rays)
     if left > 0:

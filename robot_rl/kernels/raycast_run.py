@@ -8,7 +8,14 @@ from inspect import getsource
 from types import FunctionType, ModuleType
 from typing import Any
 
-from robot_rl.kernels import raycast, raycast_frame, raycast_light, raycast_pixels, raycast_shade
+from robot_rl.kernels import (
+    raycast,
+    raycast_frame,
+    raycast_light,
+    raycast_pixels,
+    raycast_shade,
+    raycast_shadow,
+)
 from robot_rl.kernels.source import compiled_module
 
 RAYS = 64
@@ -18,10 +25,12 @@ _MODULES: tuple[ModuleType, ...] = (
     raycast_shade,
     raycast_frame,
     raycast_light,
+    raycast_shadow,
     raycast_pixels,
 )
 
 _LOOPS = (
+    'cut',
     'bound',
     'survey',
     'cast_plane',
@@ -36,12 +45,15 @@ _LOOPS = (
     'light_cylinder',
     'light_capsule',
     'light_up',
+    'share',
     'mix',
     'paste',
     'sky',
     'sunlit',
     'lamplit',
     'shade',
+    'surround',
+    'darken',
     'write',
     'gather',
 )
@@ -54,7 +66,7 @@ import numpy as np
 from numba import njit
 
 options = dict(fastmath={'reassoc', 'contract', 'arcp', 'nsz'}, error_model='numpy')
-inline = njit(forceinline=True, **options)
+inline = njit(forceinline=True, no_cpython_wrapper=True, **options)
 sqrt, floor = math.sqrt, np.floor
 int32, int64, uint8, uint32, float32 = np.int32, np.int64, np.uint8, np.uint32, np.float32
 
@@ -83,13 +95,14 @@ def where(condition, a, b):
 
 _RUN = """\
 @njit(
-    'void(float32[:,:,::1], float32[:,::1], int64[:,::1], int64, float32[:,::1], int64[::1], '
+    'void(float32[:,:,::1], float32[:,::1], int64[:,::1], int64, float32, boolean, float32[:,::1], '
+    'int64[::1], '
     'int32[:,::1], float32[:,:,::1], float32[:,:,::1], float32[:,:,::1], int32[:,::1], '
     'float32[:,:,::1], int32[:,::1], float32[:,::1], float32[:,:,::1], uint8[::1], '
     'int64[:,::1], uint64, uint8[:,:,::1], float32[:,::1], int32[:,::1])',
     nogil=True, cache={cache}, **options)
-def run(rays, boxes, pixels, samples, poses, rows, kinds, positions, quats, halves, patterns,
-        looks, images, lights, lamps, texels, table, width, rgb, depth, ids):
+def run(rays, boxes, pixels, samples, pixel, shadows, poses, rows, kinds, positions, quats, halves,
+        patterns, looks, images, lights, lamps, texels, table, width, rgb, depth, ids):
     shapes = kinds.shape[1]
     views = np.empty((shapes, VIEW), np.float32)
     order = np.empty(shapes + 1, np.int64)
@@ -98,6 +111,7 @@ def run(rays, boxes, pixels, samples, poses, rows, kinds, positions, quats, halv
     depths, found = np.empty(width, np.float32), np.empty(width, np.int32)
     colours, work = np.empty((3, width), np.float32), np.empty((8, width), np.float32)
     tried = np.empty(shapes + 1, np.int64)
+    sunny, ball = np.ones(width, np.float32), np.empty(4, np.float32)
     for i in range(len(poses)):
         row = rows[i]
         pose, light, own = poses[i], lights[row], kinds[row]
@@ -108,9 +122,11 @@ def run(rays, boxes, pixels, samples, poses, rows, kinds, positions, quats, halv
             xs, ys = rays[tile, 0], rays[tile, 1]
             number = trace(own, views, order, count, xs, ys, boxes[tile], depths, found, tried,
                            width)
-            shade(own, views, tried, number, xs, ys, depths, found, width, pose, turn,
-                  patterns[row], looks[row], images[row], light, lamps[row], texels, table, work,
-                  colours)
+            if shadows:
+                darken(own, views, xs, ys, depths, found, ball, sunny, width)
+            shade(own, views, tried, number, xs, ys, depths, found, width, pose, turn, pixel,
+                  patterns[row], looks[row], images[row], light, lamps[row], texels, table, sunny,
+                  work, colours)
             if samples == 1:
                 write(pixels[tile], depths, found, colours, rgb[i], depth[i], ids[i])
             else:
@@ -120,7 +136,7 @@ def run(rays, boxes, pixels, samples, poses, rows, kinds, positions, quats, halv
 
 @cache
 def caster() -> Callable[..., None]:
-    """The compiled loop over cameras; see _RUN for its arguments and vision/raycast.py for theirs.
+    """The compiled loop over cameras; vision/raycast.py knows its arguments.
 
     Raises MissingPackageError without numba.
     """
@@ -142,6 +158,9 @@ def caster() -> Callable[..., None]:
         f'{name} = {value!r}\n' if type(value) is int else f'{name} = np.float32({str(value)!r})\n'
         for name, value in constants.items()
     ]
-    loops = [f'@njit(**options)\n{getsource(functions.pop(name))}\n\n' for name in _LOOPS]
+    loops = [
+        f'@njit(no_cpython_wrapper=True, **options)\n{getsource(functions.pop(name))}\n\n'
+        for name in _LOOPS
+    ]
     texts = [_HEADER, *lines]
     return compiled_module('raycast', texts, list(functions.values()), ''.join((*loops, _RUN))).run

@@ -16,8 +16,8 @@ FOUR_SEVENTHS = 4.0 / 7.0
 MORTAR = 0.08
 """Of the height of a brick."""
 GRAINS = 1.0 / 65535.0
-FAINT = 2.0
-"""Footprint of a pixel, in fields of a pattern, from which on only its mean is seen."""
+MORTARED = MORTAR + 0.5 * MORTAR * (1.0 - MORTAR)
+"""Share of mortar in a wall."""
 
 
 def flat(p, n):

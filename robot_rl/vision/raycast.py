@@ -21,8 +21,10 @@ _MESH = KINDS.index('mesh')
 class Raycast:
     """Draws planes, boxes, spheres, cylinders and capsules with one thread."""
 
-    def __init__(self, camera: Camera, supersample: int = 1) -> None:
-        """Trace supersample^2 rays for each pixel: 1, 4 or 16. Compiles on the first call ever.
+    def __init__(self, camera: Camera, supersample: int = 1, shadows: bool = False) -> None:
+        """Trace supersample^2 rays for each pixel: 1, 4 or 16. The first one ever compiles.
+
+        With `shadows` those that the sun casts are seen, with hard edges.
 
         Raises SpecError for another number and for a distortion that folds the image over.
         """
@@ -32,6 +34,7 @@ class Raycast:
             )
         self.camera, self._samples = camera, supersample**2
         self._rays, self._boxes, self._pixels = _tiles(camera, supersample)
+        self._shadows, self._pixel = shadows, 1.0 / (camera.fx * supersample)
         self._cast = caster()
         self._texels, self._table = np.zeros(3, np.uint8), np.zeros((0, 3), np.int64)
 
@@ -61,6 +64,8 @@ class Raycast:
             self._boxes,
             self._pixels,
             self._samples,
+            self._pixel,
+            self._shadows,
             poses,
             rows,
             scenes.kind,
