@@ -94,9 +94,14 @@ def where(condition, a, b):
 """
 
 _RUN = """\
+@njit('void(int64, float32[::1], float32[:,::1], uint64)', nogil=True, cache={cache}, **options)
+def paint(pattern, look, work, rays):
+    mix(pattern, look, work, rays)
+
+
 @njit(
-    'void(float32[:,:,::1], float32[:,::1], int64[:,::1], int64, float32, boolean, float32[:,::1], '
-    'int64[::1], '
+    'void(float32[:,:,::1], float32[:,::1], int64[:,::1], int64, float32, boolean, '
+    'float32[:,::1], int64[::1], '
     'int32[:,::1], float32[:,:,::1], float32[:,:,::1], float32[:,:,::1], int32[:,::1], '
     'float32[:,:,::1], int32[:,::1], float32[:,::1], float32[:,:,::1], uint8[::1], '
     'int64[:,::1], uint64, uint8[:,:,::1], float32[:,::1], int32[:,::1])',
@@ -134,12 +139,21 @@ def run(rays, boxes, pixels, samples, pixel, shadows, poses, rows, kinds, positi
 """
 
 
-@cache
 def caster() -> Callable[..., None]:
     """The compiled loop over cameras; vision/raycast.py knows its arguments.
 
     Raises MissingPackageError without numba.
     """
+    return _compiled().run
+
+
+def painter() -> Callable[..., None]:
+    """`mix` of raycast_light.py, compiled."""
+    return _compiled().paint
+
+
+@cache
+def _compiled() -> ModuleType:
     constants: dict[str, Any] = {}
     functions: dict[str, FunctionType] = {}
     for module in _MODULES:
@@ -163,4 +177,4 @@ def caster() -> Callable[..., None]:
         for name in _LOOPS
     ]
     texts = [_HEADER, *lines]
-    return compiled_module('raycast', texts, list(functions.values()), ''.join((*loops, _RUN))).run
+    return compiled_module('raycast', texts, list(functions.values()), ''.join((*loops, _RUN)))
