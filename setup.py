@@ -35,6 +35,8 @@ TRAIN = [
 # 100 MB, 300 MB installed. There are no wheels for Python 3.12 and later: `pip install pybullet`
 # compiles it there.
 JUDGE = ['pybullet==3.2.7; python_version < "3.12"']
+# Images through MuJoCo's renderer, which needs an OpenGL library of the system too.
+RENDER = ['pyopengl>=3.1.6']
 MCAP = 'mcap>=1.6'  # the first with Writer.flush that was tried
 # ROS 2 Kilted as wheels, for machines without ROS 2. They hold together only within one
 # distribution.
@@ -121,6 +123,7 @@ setup(
         'cli': CLI,
         'train': TRAIN,
         'judge': JUDGE,
+        'render': RENDER,
         'ros': ROS,
         'data': DATA,
         'video': VIDEO,

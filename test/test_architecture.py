@@ -119,6 +119,8 @@ ALSO: dict[str, set[str]] = {
     'engines.mujoco_warp': {'mujoco', 'mujoco_warp', 'warp'},
     'engines.pybullet': {'pybullet'},
     'engines.isaaclab': {'isaaclab'},
+    'vision.mujoco': {'mujoco'},
+    'bench.render_tiny': {'pybullet'},
     'nodes.launching': {'launch', 'launch_ros'},
 }
 # ... and only inside a function, so that importing the file stays light.

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Any] = {
     'data export-lerobot': data.DataExportLerobot,
     'bench sim': bench.BenchSim,
     'bench lidar': bench.BenchLidar,
+    'bench render': bench.BenchRender,
     'bench rlpd': bench.BenchRlpd,
     'bench survival': bench.BenchSurvival,
     'bench train': bench.BenchTrain,

@@ -52,6 +52,23 @@ class BenchLidar:
 
 
 @dataclass(frozen=True)
+class BenchRender:
+    """Images per second of cameras, beside MuJoCo's and PyBullet's renderers."""
+
+    seconds: float = 1.0
+    """Processor time for each contender and size of image [s]."""
+    rounds: int = 5
+    """Turns of each contender."""
+
+    def run(self) -> int:
+        """Measure and print."""
+        from robot_rl.bench import render
+
+        print(render.text(render.render(self.seconds, self.rounds)))
+        return 0
+
+
+@dataclass(frozen=True)
 class BenchRlpd:
     """Updates per second of RLPD, beside SAC of Stable-Baselines3 where it is installed."""
 

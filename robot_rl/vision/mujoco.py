@@ -24,17 +24,25 @@ _BACKENDS = ('egl', 'osmesa')
 class Mujoco:
     """Draws all shapes, one image after another.
 
-    A scene becomes a model with textures of its own, which takes a tenth of a second; the last
-    few are kept. What has moved since is only placed anew. There are no lamps' reaches beyond
-    OpenGL's own, and patterns are images of 256 x 256 texels on each side of a shape.
+    A scene becomes a model with textures of its own, which takes half a second if it has patterns;
+    the last eight are kept. What has moved since is only placed anew. Patterns are images of
+    256 x 256 texels on each side of a shape, capsules and meshes have their mean colour, and a
+    plane is a box that ends 100 m from its middle. There is no sky: where nothing is, it is black.
     """
 
     def __init__(
-        self, camera: Camera, supersample: int = 1, shadows: bool = False, ids: bool = True
+        self,
+        camera: Camera,
+        supersample: int = 1,
+        shadows: bool = False,
+        *,
+        ids: bool = True,
+        faces: tuple[int, int] = (28, 16),
     ) -> None:
         """Take supersample^2 samples for each pixel.
 
-        Without `ids` they are all -1, and an image takes half as long.
+        Without `ids` they are all -1, and an image takes half as long. `faces` are those of what
+        is round: about its axis and along it.
 
         Raises:
             MissingPackageError: No mujoco, or no OpenGL library that it could use.
@@ -42,11 +50,12 @@ class Mujoco:
         """
         if any(camera.distortion) or abs(camera.fx - camera.fy) > 1e-6 * camera.fx:
             raise SpecError(
-                f'The renderer mujoco needs square pixels and no distortion, camera {camera.name!r} '
-                f'has fx {camera.fx}, fy {camera.fy} and {camera.distortion}. Use raycast.'
+                f'The renderer mujoco needs square pixels and no distortion, got fx {camera.fx}, '
+                f'fy {camera.fy} and distortion {camera.distortion} of camera {camera.name!r}. '
+                'Use raycast.'
             )
         self.camera, self._samples = camera, supersample**2
-        self._shadows, self._ids = shadows, ids
+        self._shadows, self._ids, self._faces = shadows, ids, faces
         self._mj, self._gl = _open(camera.width, camera.height)
         self._made: dict[tuple[int, int, int], _Stage] = {}
 
@@ -95,11 +104,10 @@ def _open(width: int, height: int) -> tuple[Any, Any]:
     backends = (asked,) if asked in _BACKENDS else _BACKENDS
     reasons: list[str] = []
     for name in backends:
-        try:
-            backend = importlib.import_module(f'mujoco.{name}')
-            return mujoco, backend.GLContext(width, height)
-        except (ImportError, AttributeError, RuntimeError) as error:
-            reasons.append(f'{name}: {str(error).strip().rstrip(".")}')
+        found = _context(name, width, height)
+        if not isinstance(found, str):
+            return mujoco, found
+        reasons.append(f'{name}: {found}')
     raise MissingPackageError(
         'PyOpenGL',
         f'The renderer mujoco, which found no OpenGL ({"; ".join(reasons)}),',
@@ -108,13 +116,23 @@ def _open(width: int, height: int) -> tuple[Any, Any]:
     )
 
 
+def _context(backend: str, width: int, height: int) -> Any:
+    """A context of OpenGL, or why there is none."""
+    try:
+        return importlib.import_module(f'mujoco.{backend}').GLContext(width, height)
+    except (ImportError, AttributeError, RuntimeError) as error:
+        return str(error).strip().rstrip('.')
+
+
 class _Stage:
     """One scene in OpenGL."""
 
     def __init__(self, owner: Mujoco, scenes: Scenes, row: int) -> None:
         mujoco = owner._mj
         self._mj, self._owner = mujoco, owner
-        self.model = compile_scene(mujoco, scenes.specs[row], owner._samples, owner._shadows)
+        self.model = compile_scene(
+            mujoco, scenes.specs[row], owner._samples, owner._shadows, owner._faces
+        )
         self._data = mujoco.MjData(self.model)
         mujoco.mj_forward(self.model, self._data)
         self._scene = mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 8)

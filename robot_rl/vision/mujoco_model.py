@@ -30,10 +30,13 @@ _SIDES = (
 )
 
 
-def compile_scene(mujoco: Any, scene: Scene, samples: int, shadows: bool) -> Any:
-    """MjModel of `scene` whose geom i is its shape i. Raises SpecError for a mesh it cannot read."""
+def compile_scene(
+    mujoco: Any, scene: Scene, samples: int, shadows: bool, faces: tuple[int, int]
+) -> Any:
+    """MjModel of `scene`, whose geom i is its shape i. Raises SpecError for an unreadable mesh."""
     spec = mujoco.MjSpec()
     spec.visual.quality.offsamples = samples if samples > 1 else 0
+    spec.visual.quality.numslices, spec.visual.quality.numstacks = faces
     spec.visual.headlight.active = 0
     spec.visual.map.znear, spec.visual.map.zfar = 0.01, 200.0
     spec.stat.extent, spec.stat.center = 1.0, [0.0, 0.0, 0.0]
