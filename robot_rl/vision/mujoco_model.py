@@ -64,7 +64,9 @@ def _light(mujoco: Any, spec: Any, scene: Scene, shadows: bool) -> None:
     )
     for lamp in scene.lamps:
         spec.worldbody.add_light(
-            type=kinds.mjLIGHT_POINT,
+            type=kinds.mjLIGHT_SPOT,
+            cutoff=180.0,
+            exponent=0.0,
             pos=lamp.position,
             diffuse=lamp.colour,
             ambient=black,
@@ -118,11 +120,11 @@ def mean(look: Look) -> Array:
 def _texture(mujoco: Any, spec: Any, material: Any, shape: Shape, name: str) -> None:
     if shape.kind == 'plane':
         edge = 8.0 * shape.look.scale  # of what is repeated
-        across = edge * ((np.arange(2 * _SIDE) + 0.5) / (2 * _SIDE) - 0.5)
-        u, v = np.meshgrid(across, -across)
+        along = edge * (np.arange(2 * _SIDE) + 0.5) / (2 * _SIDE)
+        u, v = np.meshgrid(along - WIDE, WIDE - along)  # it begins at a corner
         texels = paint(shape.look, u, v)
         kind, material.texuniform = mujoco.mjtTexture.mjTEXTURE_2D, True
-        material.texrepeat = [1.0 / edge, 1.0 / edge]
+        material.texrepeat = [2.0 / edge, 2.0 / edge]  # it counts half edges
     else:
         texels = np.concatenate([_side(shape, number) for number in range(6)])
         kind = mujoco.mjtTexture.mjTEXTURE_CUBE

@@ -51,7 +51,9 @@ class Raycast:
                 f'scenes for {len(poses)} cameras, of which there are not: {strange.tolist()}.'
             )
         if (scenes.kind[rows] == _MESH).any():
-            raise SpecError('Rays are not cast at meshes, got one. Use the renderer mujoco.')
+            raise SpecError(
+                'Rays must meet planes, boxes or round shapes, got a mesh. Use the renderer mujoco.'
+            )
         self._take(scenes)
         height, width = self.camera.height, self.camera.width
         frames = Frames(
