@@ -6,7 +6,7 @@ that asks for it, so that what is learned from is always what was sent.
 
 A person is a device (teleop/stick.py) that may have more methods: `begin()` is called at the start
 of an episode, `watch(signals, error)` before each reading, with the true signals (1, size) and the
-task's error, `end(success)` at the end, and `tell(lately)` then, with the tallies of the last ones.
+task's error, `end(success)` at the end, and `tell(lately)`, with the tallies of the last episodes.
 """
 
 from __future__ import annotations
