@@ -215,7 +215,7 @@ def _refuse_few(kinds: Sequence[bool]) -> None:
     if len(kinds) - sum(kinds) < LEAST:
         raise RecordingError(
             f'{len(kinds) - sum(kinds)} of {len(kinds)} episodes ended without success, needed '
-            f'are {LEAST}: what is no success is learned from those that went wrong. Add what '
+            f'are {LEAST}: what is no success is learned from those without. Add what '
             'was practised, episodes/*.mcap of a run of robot_rl hil train.'
         )
 

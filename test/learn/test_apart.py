@@ -9,6 +9,7 @@ from pathlib import Path
 import signal
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -315,7 +316,7 @@ def test_a_learner_that_ends_chooses_among_its_policies(tmp_path, monkeypatch):
         return {'success': scored.pop(0), 'crashed': 0.0, 'median_error': 0.0, 'time_s': 1.0}
 
     monkeypatch.setattr(choice, 'score', score)
-    asked = {'validate_every': 30, 'validation_episodes': 1, 'test_episodes': 1}
+    asked: Any = {'validate_every': 30, 'validation_episodes': 1, 'test_episodes': 1}
     config = HilConfig(name='run', steps=0, **asked)
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     run = apart.learn_apart(config, '', '', tmp_path)

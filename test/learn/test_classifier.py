@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,8 @@ def write(path, outcomes, seed=0, near=0.03):
 
 def place() -> list[float]:
     """[m] of the tool at JOINTS."""
-    task = TASK.observe.__self__
+    task: Any = TASK.observe
+    task = task.__self__
     return task.kinematics(torch.tensor(JOINTS[None, :7]).float()).place[0].tolist()
 
 
@@ -74,7 +76,7 @@ def test_what_is_learned_holds_on_other_episodes_and_is_used(fitted, tmp_path):
     assert found.episodes == 9 and fitted.trained_on == 27, 'a quarter of either kind'
     assert found.hits + found.misses == 6 and found.accuracy > 0.95
     fitted.save(tmp_path / 'c.pt', 0.95)
-    sight = BySight(TASK, tmp_path / 'c.pt')
+    sight: Any = BySight(TASK, tmp_path / 'c.pt')
     sight.begin()
     near, far = (StateFeatures(TASK).of_episode(fitted.example)[step] for step in (-1, 0))
     sight._features = SimpleNamespace(of_env=lambda env: env[None])
@@ -91,7 +93,8 @@ def test_what_is_no_good_is_not_written(fitted, tmp_path):
     with pytest.raises(RecordingError, match=r'tells 70.0% of the held-out frames rightly'):
         poor.save(tmp_path / 'c.pt', 0.95)
     assert not list(tmp_path.iterdir())
-    for wrong in ({'threshold': 1.0}, {'frames': 0}, {'held_out': 0.0}):
+    wrongs: Any = ({'threshold': 1.0}, {'frames': 0}, {'held_out': 0.0})
+    for wrong in wrongs:
         with pytest.raises(SpecError, match='A classifier needs'):
             Options(**wrong)
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ LEFT_Y, DEAD_MAN, RESET = 1, 10, 6  # of the gamepad
 FORWARD = 0.5 * 0.4  # [m/s] at the end of a stick at half the speed
 
 
-def still(_observation: torch.Tensor) -> torch.Tensor:
+def still(_observation):
     """A policy that does nothing."""
     return torch.zeros(1, 6)
 
@@ -125,7 +126,7 @@ class OverJoy:
         from rclpy.signals import SignalHandlerOptions
         from sensor_msgs.msg import Joy
 
-        self.person = ScriptedPerson(TASK, 0, Habits(wait_s=0.6, patience_s=0.3))
+        self.person: Any = ScriptedPerson(TASK, 0, Habits(wait_s=0.6, patience_s=0.3))
         self.begin, self.read = self.person.begin, seat.read
         self._context = rclpy.Context()
         options = {'signal_handler_options': SignalHandlerOptions.NO}
