@@ -92,6 +92,8 @@ class Classifier(torch.nn.Module):
     def __init__(self, size: int, generator: torch.Generator | None = None) -> None:
         """`size` features. The generator draws the weights."""
         super().__init__()
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
         self.register_buffer('mean', torch.zeros(size))
         self.register_buffer('std', torch.ones(size))
         self.layers = torch.nn.Sequential(

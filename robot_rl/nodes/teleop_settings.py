@@ -24,6 +24,8 @@ DEVICES = ('joy', 'keyboard', 'page')
 class Hold:
     """What a person has in their hand, and how it is heard."""
 
+    device: str
+    """Its layout."""
     controls: Controls
     operator: str
     """Name for the record."""
@@ -47,6 +49,7 @@ class Hold:
         """
         device = parameters.get('layout', layout)
         return Hold(
+            device,
             _controls(parameters, device, robot, fields),
             parameters.get('operator', operator),
             parameters.get('speed', 0.5),
@@ -108,12 +111,12 @@ class Settings:
             nice=parameters.get('nice', -10),
         )
         parameters.finish()
-        found.check(parameters, parameters.get('layout', 'gamepad'))
+        found.check(parameters)
         return found
 
-    def check(self, parameters: Parameters, device: str) -> None:
+    def check(self, parameters: Parameters) -> None:
         """Refuse what contradicts itself."""
-        fields = self.steering.setpoint.fields
+        fields, device = self.steering.setpoint.fields, self.hold.device
         if 'joy' in self.devices and not any(self.hold.controls.axes):
             raise SpecError(
                 f'The node {parameters.name!r} needs an axis of the {device} for at least one of '

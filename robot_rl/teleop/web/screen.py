@@ -100,13 +100,13 @@ class PracticeScreen:
     def _draw(self) -> Any:
         """The scene, or None where what drawing needs is not installed."""
         try:
-            from robot_rl.pictures.live import LiveScene
+            from robot_rl.pictures.live import REACH, LiveScene
         except ModuleNotFoundError:
             return None
         task = self._task
         start = {name: self._start(name) for name in self._drawn}
-        reach = {'reach': task.success_error} if task.error_unit == 'm' else {}
-        return LiveScene(task.robot, task.signal_names, start, **reach)
+        reach = task.success_error if task.error_unit == 'm' else REACH
+        return LiveScene(task.robot, task.signal_names, start, reach=reach)
 
     def _start(self, name: str) -> np.ndarray:
         """A signal until it is known."""
