@@ -52,7 +52,8 @@ class Raycast:
             )
         if (scenes.kind[rows] == _MESH).any():
             raise SpecError(
-                'Rays must meet planes, boxes or round shapes, got a mesh. Use the renderer mujoco.'
+                'Rays must meet planes, boxes or round shapes, got a mesh. Use the renderer '
+                'mujoco.'
             )
         self._take(scenes)
         height, width = self.camera.height, self.camera.width

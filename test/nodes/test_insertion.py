@@ -181,8 +181,8 @@ def test_a_person_finishes_what_the_shipped_policy_began(nodes, make_peer, make_
     assert (steps <= np.array(cell.setpoint.slew) * fitter.task.control_dt + 1e-9).all()
     assert (np.abs(twists) <= np.array(cell.setpoint.high) + 1e-9).all()
     sys.stderr.write(
-        f'alone {alone:.1f} s; took {took:.3f}, drove {released - pressed:.1f}, gave {gave:.3f}, all '
-        f'{time.monotonic() - began:.1f} s; largest step {steps.max():.3f}\n'
+        f'alone {alone:.1f} s; took {took:.3f}, drove {released - pressed:.1f}, gave {gave:.3f}, '
+        f'all {time.monotonic() - began:.1f} s; largest step {steps.max():.3f}\n'
     )
 
 
