@@ -52,8 +52,7 @@ class Raycast:
             )
         if (scenes.kind[rows] == _MESH).any():
             raise SpecError(
-                'Rays must meet planes, boxes or round shapes, got a mesh. Use the renderer '
-                'mujoco.'
+                'Rays need planes, boxes and round shapes, got a mesh. Use the renderer mujoco.'
             )
         self._take(scenes)
         height, width = self.camera.height, self.camera.width
