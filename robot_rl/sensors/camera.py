@@ -146,7 +146,7 @@ class CameraSensor:
     def _show(self) -> NDArray[np.bool_]:
         """Let `image` be the newest frame that has arrived."""
         arrived = self._due <= 1e-9
-        fresh = arrived.any(0)
+        fresh = np.asarray(arrived.any(0))
         ids = fresh.nonzero()[0]
         slot = np.where(arrived[:, ids], self._taken[:, ids], np.inf).argmin(0)
         self.image[ids] = self._waiting[slot, ids]

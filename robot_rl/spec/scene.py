@@ -88,7 +88,8 @@ class Shape:
                 return radius, radius, 0.5 * height
             case 'mesh', (x, y, z):
                 return x, y, z
-        return 0.0, 0.0, 0.0
+            case _:  # a plane
+                return 0.0, 0.0, 0.0
 
 
 @dataclass(frozen=True)
