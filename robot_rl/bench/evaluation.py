@@ -21,7 +21,7 @@ from robot_rl.bench.statistics import (
 )
 from robot_rl.deploy.policy import Policy
 from robot_rl.envs.engines import make_env
-from robot_rl.envs.rollout import Episodes, actor_policy, run_episodes
+from robot_rl.envs.rollout import Episodes, actor_policy, joined, run_episodes
 from robot_rl.envs.rollout import Policy as RolloutPolicy
 from robot_rl.envs.vector import Observation, VectorEnv
 from robot_rl.errors import RunFolderError, SpecError
@@ -36,6 +36,9 @@ from robot_rl.spec.randomization import parameter_of
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
 
+SCENES = 8
+"""Episodes side by side where a renderer is chosen: a renderer of models keeps as many scenes, and
+all renderers are to draw the same."""
 STRATA = 20
 """Parts that episodes are resampled within."""
 NOTHING: Mapping[str, tuple[float, ...]] = MappingProxyType({})
@@ -104,6 +107,7 @@ def prepare(
     *,
     randomize: bool = True,
     hold: Mapping[str, tuple[float, ...]] = NOTHING,
+    renderer: str = '',
 ) -> tuple[VectorEnv, RolloutPolicy, str]:
     """Environments for whole episodes side by side, a policy for them, and the engine's name.
 
@@ -116,6 +120,7 @@ def prepare(
         seed: Of the environments.
         randomize: Whether physics differ and sensors are noisy.
         hold: Of what the task's commands draw, which numbers all episodes have instead [SI].
+        renderer: What draws the images of a camera; by default what training had.
 
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
@@ -126,7 +131,7 @@ def prepare(
             '--episodes.'
         )
     task, policy = load(path)
-    task = pin(task, hold)
+    task = pin(_seen_by(task, renderer), hold)
     engine = engine_for(task.robot, engine)
     env = make_env(
         task,
@@ -147,6 +152,7 @@ def evaluate(
     episodes: int = 2000,
     seed: int = TEST_SEED,
     hold: Mapping[str, tuple[float, ...]] = NOTHING,
+    renderer: str = '',
 ) -> Evaluation:
     """Run `episodes` whole episodes with all randomization and sensor noise.
 
@@ -156,12 +162,32 @@ def evaluate(
         episodes: Each from another start with other physics; all run side by side.
         seed: Of the episodes. The default lies where neither training nor validation was.
         hold: Of what the task's commands draw, which numbers all episodes have instead [SI].
+        renderer: What draws the images of a camera, if there is one.
 
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
     """
-    env, policy, engine = prepare(path, engine, episodes, seed, hold=hold)
-    return Evaluation(path, env.task, engine, seed, run_episodes(env, policy, seed=seed), hold)
+    if not renderer:
+        env, policy, engine = prepare(path, engine, episodes, seed, hold=hold)
+        found = run_episodes(env, policy, seed=seed)
+        return Evaluation(path, env.task, engine, seed, found, hold)
+    parts: list[Episodes] = []
+    for first in range(0, episodes, SCENES):
+        num, own = min(SCENES, episodes - first), seed + first
+        env, policy, engine = prepare(path, engine, num, own, hold=hold, renderer=renderer)
+        parts.append(run_episodes(env, policy, seed=own))
+    return Evaluation(path, env.task, engine, seed, joined(parts), hold)
+
+
+def _seen_by(task: Task, renderer: str) -> Task:
+    if not renderer:
+        return task
+    if task.seen_by is None:
+        raise SpecError(
+            f'The task {task.id!r} has no camera, got the renderer {renderer!r}. Leave --renderer '
+            'out.'
+        )
+    return task.seen_by(renderer)
 
 
 def score(evaluation: Evaluation) -> Score:

@@ -15,6 +15,7 @@ COMMANDS: dict[str, Any] = {
     'check': everyday.Check,
     'run': everyday.Run,
     'teleop': teleop.Teleop,
+    'distill': everyday.Distill,
     'identify': everyday.Identify,
     'demo': everyday.Demo,
     'hil demos': people.HilDemos,

@@ -15,7 +15,7 @@ from robot_rl.assets import shipped_policies
 from robot_rl.bench.config import DemoConfig
 from robot_rl.commands.options import Policy, PolicyFile, Positional
 from robot_rl.errors import SpecError, UnknownNameError
-from robot_rl.learn.config import TEST_SEED, TrainConfig
+from robot_rl.learn.config import TEST_SEED, DistillConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,9 @@ class Eval:
     hold: tuple[str, ...] = ()
     """What all episodes have instead of what is drawn for each, NAME=VALUE in SI units, components
     separated by commas: clearance=0.0005 for an insertion."""
+    renderer: str = ''
+    """What draws the images of a camera: raycast, or mujoco, which training did not see; either
+    draws the same places."""
     out: Path | None = None
     """Folder for evaluation-<engine>.json and .html; by default the run folder. Of a policy that
     is a file nothing is written without it."""
@@ -100,6 +103,7 @@ class Eval:
             episodes=self.episodes,
             seed=self.seed,
             hold=dict(_numbers('--hold', 'clearance=0.0005', item) for item in self.hold),
+            renderer=self.renderer,
         )
         print(evaluation.text(evaluation.score(done), done.task.error_unit))
         if folder is None:
@@ -284,6 +288,27 @@ def _numbers(option: str, example: str, item: str) -> tuple[str, tuple[float, ..
             f'{option} takes NAME=VALUE in SI units, components separated by commas, such as '
             f'{example}, got {item!r}.'
         ) from None
+
+
+@dataclass(frozen=True)
+class Distill(DistillConfig):
+    """Learn a policy of images from a teacher that knows what no camera shows."""
+
+    task: Positional[str] = DistillConfig.task
+    """What to learn; one with a camera and a teacher."""
+
+    def run(self) -> int:
+        """Learn, then say where the run is and how it scored beside its teacher."""
+        from robot_rl.learn.distill import distill
+        from robot_rl.learn.run_folder import read_evaluation
+
+        run = distill(DistillConfig(**dataclasses.asdict(self)))
+        score = read_evaluation(run)
+        print(
+            f'{run}: success {score["success"]:.1%} on {score["episodes"]} unseen episodes, '
+            f'the teacher {score["teacher"]["success"]:.1%}'
+        )
+        return 0
 
 
 @dataclass(frozen=True)

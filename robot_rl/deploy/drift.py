@@ -67,7 +67,7 @@ class Drift:
     def __init__(self, contract: Contract) -> None:
         """Lay the statistics of `contract` side by side; signals without any are not judged."""
         self._signals = contract.signals
-        self.size = sum(signal.size for signal in contract.signals)
+        self.size = sum(signal.watched for signal in contract.signals)
         """Components of all signals of the policy, in order."""
         self._seen = {
             key: np.concatenate([_row(contract.statistics, s, key) for s in contract.signals])
@@ -131,12 +131,12 @@ class Drift:
         for (kind, key), excess in zip(kinds, far, strict=True):
             start = 0
             for signal in self._signals:
-                part = excess[start : start + signal.size]
+                part = excess[start : start + signal.watched]
                 worst = int(np.argmax(np.nan_to_num(part, nan=-math.inf)))
                 if part[worst] > 0.0:
                     at = start + worst
                     found.append(_excess(signal, worst, kind, here[key][at], seen, key, at))
-                start += signal.size
+                start += signal.watched
         return found
 
 
@@ -178,7 +178,7 @@ class Window:
 def _row(statistics: Mapping[str, Mapping[str, Any]], signal: Signal, key: str) -> Any:
     """One row of a signal's statistics in the contract; nan, which nothing exceeds, if absent."""
     return np.array(
-        statistics.get(signal.name, {}).get(key, [math.nan] * signal.size), dtype=float
+        statistics.get(signal.name, {}).get(key, [math.nan] * signal.watched), dtype=float
     )
 
 

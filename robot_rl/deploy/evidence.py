@@ -28,7 +28,7 @@ class Evidence:
         """How far the signals have gone from what training saw."""
         sources = inputs.sources.values()
         self._clock = next((s for s in sources if not s.requested), None)
-        parts = {s.signal.name: slice(s.start, s.start + s.signal.size) for s in sources}
+        parts = {s.signal.name: slice(s.start, s.start + s.signal.watched) for s in sources}
         rows = round(DIAGNOSIS_S / contract.control_dt)
         self.window = Window(parts, robot.setpoint(contract.level).size, rows)
         """The last DIAGNOSIS_S."""

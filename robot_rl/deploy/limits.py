@@ -33,10 +33,10 @@ class InputLimits:
         """Lay the plausible ranges of all signals side by side."""
         self._inputs = inputs
         low = np.concatenate(
-            [np.full(s.signal.size, s.signal.low) for s in inputs.sources.values()]
+            [np.full(s.signal.watched, s.signal.low) for s in inputs.sources.values()]
         )
         high = np.concatenate(
-            [np.full(s.signal.size, s.signal.high) for s in inputs.sources.values()]
+            [np.full(s.signal.watched, s.signal.high) for s in inputs.sources.values()]
         )
         self._middle, self._half = 0.5 * (low + high), 0.5 * (high - low)
         self._distance = np.zeros_like(low)
@@ -82,7 +82,8 @@ class InputLimits:
 
     def _implausible(self) -> Failure:
         index = int(np.argmin(self._plausible))
-        source = next(s for s in self._inputs.sources.values() if index < s.start + s.signal.size)
+        sources = self._inputs.sources.values()
+        source = next(s for s in sources if index < s.start + s.signal.watched)
         value, signal = float(self._inputs.values[index]), source.signal
         where = f'{signal.name}[{index - source.start}] (topic {source.topic.name})'
         if not math.isfinite(value):

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from robot_rl.errors import MissingPackageError, PolicyFileError
 from robot_rl.spec import policy_file
 from robot_rl.spec.contract import Contract, directions_of, fitted
-from robot_rl.spec.policy_file import BEAMS, GOLDEN_TOLERANCE, PolicyFile
+from robot_rl.spec.policy_file import BEAMS, GOLDEN_TOLERANCE, ROWS_AND_COLUMNS, PolicyFile
 from robot_rl.spec.robot import Robot
+from robot_rl.spec.signal import Signal
 
 _REFUSALS = (
     'Fail',
@@ -33,7 +34,7 @@ _REFUSALS = (
     'RuntimeException',
 )
 """What onnxruntime raises for a file that it cannot open."""
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 
 
 class Policy:
@@ -50,9 +51,10 @@ class Policy:
     def _bind(self, contract: Contract) -> None:
         self.contract = contract
         self.inputs: dict[str, Array] = {
-            s.name: np.zeros(s.size, np.float32) for s in contract.signals
+            s.name: np.zeros(s.row, _kind(s)) for s in contract.signals
         }
-        """Signal name to its buffer (size,), float32, written in place before each step [SI]."""
+        """Signal name to its buffer (size,), float32 [SI], or an image (height, width, 3), uint8;
+        written in place before each step."""
         self.memory: Array = np.zeros(contract.memory_size, np.float32)
         """What is carried to the next step, float32 (memory_size,)."""
         self.setpoint: Array = np.zeros(len(contract.setpoint_fields), np.float32)
@@ -60,9 +62,10 @@ class Policy:
         self._memory_out = np.zeros_like(self.memory)
         self._binding = self._session.io_binding()
         buffers = {**self.inputs, 'memory': self.memory}
-        for name, size in contract.input_sizes.items():
-            address = buffers[name].ctypes.data
-            self._binding.bind_input(name, 'cpu', 0, np.float32, (1, size), address)
+        for name in contract.input_sizes:
+            buffer = buffers[name]
+            shape, address = (1, *buffer.shape), buffer.ctypes.data
+            self._binding.bind_input(name, 'cpu', 0, buffer.dtype, shape, address)
         buffers = {'setpoint': self.setpoint, 'memory_out': self._memory_out}
         for name, size in contract.output_sizes.items():
             address = buffers[name].ctypes.data
@@ -189,14 +192,17 @@ def open_session(file: PolicyFile) -> Any:
 
 def check_interface(file: PolicyFile, contract: Contract, session: Any) -> None:
     """Raise PolicyFileError unless the graph takes and returns what the contract says."""
-    free = {s.name for s in contract.signals if s.frame == 'beam'}
-    free = free if directions_of(contract) else set[str]()
+    free = free_dimensions(contract)
+    images = {s.name for s in contract.signals if s.is_image}
     for what, wanted, found in (
         ('inputs', contract.input_sizes, session.get_inputs()),
         ('outputs', contract.output_sizes, session.get_outputs()),
     ):
         expected: dict[str, tuple[str, list[Any]]] = {
-            name: ('tensor(float)', [1, BEAMS if name in free else size])
+            name: (
+                'tensor(uint8)' if name in images else 'tensor(float)',
+                [1, *free.get(name, (size,))],
+            )
             for name, size in wanted.items()
         }
         got = {node.name: (node.type, node.shape) for node in found}
@@ -218,6 +224,7 @@ def golden_rows(file: PolicyFile, contract: Contract) -> list[dict[str, Array]]:
             {name: np.array({**row, **row['inputs']}[name], np.float32) for name in sizes}
             for row in raw
         ]
+        shapes = {s.name: s.shape for s in contract.signals if s.is_image}
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise PolicyFileError(
             f'{str(file.path)!r}: the golden rows are malformed ({error!r}), expected JSON with '
@@ -228,7 +235,28 @@ def golden_rows(file: PolicyFile, contract: Contract) -> list[dict[str, Array]]:
             f'{str(file.path)!r}: the golden rows do not fit the contract: got {len(rows)}, '
             f'expected at least one, each of the sizes {sizes}. Export it again.'
         )
-    return rows
+    return [
+        {
+            name: value.reshape(shapes[name]).astype(np.uint8) if name in shapes else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def free_dimensions(contract: Contract) -> dict[str, tuple[Any, ...]]:
+    """Inputs of which a robot says how large they are, and the names of their dimensions."""
+    free: dict[str, tuple[Any, ...]] = {}
+    for signal in contract.signals:
+        if signal.frame == 'beam' and directions_of(contract):
+            free[signal.name] = (BEAMS,)
+        elif signal.is_image:
+            free[signal.name] = (*ROWS_AND_COLUMNS, 3)
+    return free
+
+
+def _kind(signal: Signal) -> type:
+    return np.uint8 if signal.is_image else np.float32
 
 
 def _listed(interface: dict[str, tuple[str, list[Any]]]) -> str:

@@ -21,6 +21,8 @@ from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot, Setpoint
 from robot_rl.spec.signal import Signal
 
+BLACK = 8
+"""Of 255: an image without a brighter pixel shows nothing. A sensor's own noise is below it."""
 FUTURE_S = 0.5
 """[s] how far a stamp may lie ahead of the last control period; clocks differ by less."""
 
@@ -29,15 +31,20 @@ class Source:
     """One signal as it arrives."""
 
     def __init__(
-        self, robot: Robot, signal: Signal, start: int, view: NDArray[np.float64]
+        self, robot: Robot, signal: Signal, start: int, watched: NDArray[np.float64]
     ) -> None:
-        """Watch `signal`, whose components begin at `start` of `Inputs.values` and are `view`."""
+        """Watch `signal`; `watched` begins at `start` of `Inputs.values`."""
         self.signal = signal
         self.topic = robot.topic(signal.name)
         self.requested = self.topic.rate_hz == 0.0
         """Whether this is a command to the policy and not a measurement."""
         self.start = start
-        self.view = view
+        self.watched = watched
+        """Its components; of an image the means of its colours."""
+        self.view: NDArray[Any] = watched
+        """What the policy is given."""
+        if signal.is_image:
+            self.view = np.zeros(signal.shape, np.uint8)
         self.silence_stops = self.topic.silence_stops
         """Whether zeros take the place of a message that is too old or never came."""
         self.stamp = -math.inf
@@ -49,7 +56,7 @@ class Source:
         self.messages = self.refused = 0
         self.refusal = ''
         """Why the newest message was refused; '' if it was believed."""
-        self.low, self.high = (signal.low,) * signal.size, (signal.high,) * signal.size
+        self.low, self.high = (signal.low,) * signal.watched, (signal.high,) * signal.watched
         """Plausible range of each component; a goal must lie inside the fence as well."""
         if signal.name == 'goal_pos_w':
             self.low = tuple(map(max, self.low, robot.limits.fence_low))
@@ -85,15 +92,15 @@ class Inputs:
 
     def __init__(self, robot: Robot, signals: Sequence[Signal]) -> None:
         """Reserve room for `signals`. Raises SpecError if the robot has no topic for one."""
-        self.values = np.zeros(sum(signal.size for signal in signals))
+        self.values = np.zeros(sum(signal.watched for signal in signals))
         """Components of all signals, in order [SI]."""
         self.sources: dict[str, Source] = {}
         self._now = -math.inf
         start = 0
         for wanted in signals:
-            view = self.values[start : start + wanted.size]
-            self.sources[wanted.name] = Source(robot, wanted, start, view)
-            start += wanted.size
+            watched = self.values[start : start + wanted.watched]
+            self.sources[wanted.name] = Source(robot, wanted, start, watched)
+            start += wanted.watched
         self._watched = tuple(self.sources.values())
 
     def feed(self, name: str, values: Any, stamp: float, engaged: bool) -> bool:
@@ -101,7 +108,7 @@ class Inputs:
 
         Args:
             name: Signal; one that nothing needs is ignored.
-            values: (size,) numbers in the signal's unit and frame.
+            values: (size,) numbers in the signal's unit and frame, or an image.
             stamp: [s] when it was measured, on the clock of `check`.
             engaged: Whether the robot is being driven; if not, a source may restart its stamps.
         """
@@ -113,6 +120,8 @@ class Inputs:
             source.refused += 1
             return False
         source.view[:] = values
+        if source.signal.is_image:
+            np.mean(values, axis=(0, 1), out=source.watched)
         source.stamp = stamp
         source.fresh = True
         source.messages += 1
@@ -121,7 +130,10 @@ class Inputs:
     def _refusal(self, source: Source, values: Any, stamp: float, engaged: bool) -> str:
         """Why a message cannot be believed, '' if it can."""
         name, size = source.signal.name, source.signal.size
-        if len(values) != size:
+        if source.signal.is_image:
+            if refusal := _image_refusal(source, values):
+                return refusal
+        elif len(values) != size:
             return f'{name} has {len(values)} components, expected {size}'
         if not math.isfinite(stamp):
             return f'{name} has the stamp {stamp} s'
@@ -133,7 +145,7 @@ class Inputs:
             return (
                 f'{name} has a stamp {stamp - self._now:.3f} s in the future, limit {FUTURE_S:g} s'
             )
-        if source.requested:
+        if source.requested and not source.signal.is_image:
             for i, value in enumerate(values):
                 if not source.low[i] <= value <= source.high[i]:
                     allowed = f'[{source.low[i]:.4g}, {source.high[i]:.4g}] {source.signal.unit}'
@@ -179,6 +191,18 @@ class Inputs:
             }
             for name, source in self.sources.items()
         }
+
+
+def _image_refusal(source: Source, image: NDArray[np.uint8]) -> str:
+    """Why an image cannot be believed, '' if it can."""
+    name, shape = source.signal.name, source.signal.shape
+    if image.shape != shape:
+        return f'{name} has the shape {image.shape}, expected {shape}'
+    if int(image.max()) <= BLACK:
+        return f'{name} is black: no pixel is above {BLACK} of 255'
+    if source.messages and np.array_equal(image, source.view):
+        return f'{name} is the very image that came before: the camera is frozen'
+    return ''
 
 
 def needed_signals(

@@ -77,7 +77,7 @@ def obeys_spec(task: Task, engine: str) -> None:
     _has_shape(env.memory, (3, task.memory_size), task, engine, 'the memory')
     for declared in task.signals:
         value = env.measured[declared.name]
-        _has_shape(value, (3, declared.size), task, engine, declared.name)
+        _has_shape(value, (3, *declared.row), task, engine, declared.name)
         low, high = declared.low, declared.high
         said = (
             f'{declared.name} reaches [{value.min():g}, {value.max():g}], expected within its '

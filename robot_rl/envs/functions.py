@@ -12,6 +12,7 @@ from robot_rl.envs.fuse import Group
 from robot_rl.mdp.randomization import ParameterSampler
 from robot_rl.sensors.measure import Measurement
 from robot_rl.sensors.messages import Messages
+from robot_rl.spec.signal import Signal
 from robot_rl.spec.task import Step, Task, TaughtCommands
 
 FREED = 'freed'
@@ -148,7 +149,12 @@ class Functions:
         }
 
 
+def zeros(signal: Signal, num: int) -> torch.Tensor:
+    """Zeros (num, size), or images (num, height, width, 3) of uint8."""
+    return torch.zeros(num, *signal.row, dtype=torch.uint8 if signal.is_image else None)
+
+
 def observation_size(task: Task) -> int:
     """Length of the actor's observation, found by running `task.observe` once."""
-    signals = {signal.name: torch.zeros(1, signal.size) for signal in task.signals}
+    signals = {signal.name: zeros(signal, 1) for signal in task.signals}
     return task.observe(signals, torch.zeros(1, task.memory_size)).shape[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 import math
 
@@ -40,6 +40,16 @@ class Episodes:
         """Of the episodes that did not crash; infinite where all did."""
         alive = self.error[~self.crashed]
         return float(alive.median()) if len(alive) else math.inf
+
+
+def joined(parts: Sequence[Episodes]) -> Episodes:
+    """The episodes of all `parts`."""
+    names = ('crashed', 'error', 'reward', 'steps', 'success')
+    rows = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    parameters = {
+        name: torch.cat([part.parameters[name] for part in parts]) for name in parts[0].parameters
+    }
+    return Episodes(parameters=parameters, **rows)
 
 
 def actor_policy(actor: Actor) -> Policy:

@@ -60,7 +60,7 @@ def _terms(task: Task, signals: Group) -> Iterator[Term]:
     action = like.new_zeros(NUM, task.action_size)
     for signal in task.signals:
         name = signal.name
-        yield f'the signal {name!r}', lambda name=name: signals[name], (NUM, signal.size)
+        yield f'the signal {name!r}', lambda name=name: signals[name], (NUM, *signal.row)
     measured = {name: signals[name] for name in task.signal_names}
     yield 'observe', lambda: task.observe(measured, memory), (NUM, 'any')
     yield 'privileged', lambda: task.privileged(signals, memory), (NUM, 'any')

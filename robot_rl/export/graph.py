@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from robot_rl.envs.actor import act, state_size
+from robot_rl.envs.functions import zeros
 from robot_rl.spec.task import Task
 
 
@@ -29,17 +30,17 @@ class PolicyGraph(torch.nn.Module):
             self.output_names.append('memory_out')
 
     def example(self, num: int = 1) -> tuple[torch.Tensor, ...]:
-        """Inputs of zeros in order, each (num, size)."""
-        sizes = [signal.size for signal in self.task.signals]
+        """Inputs of zeros in order, each (num, size), or images (num, height, width, 3)."""
+        inputs = [zeros(signal, num) for signal in self.task.signals]
         if self.memory_size:
-            sizes.append(self.memory_size)
-        return tuple(torch.zeros(num, size) for size in sizes)
+            inputs.append(torch.zeros(num, self.memory_size))
+        return tuple(inputs)
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Signals in the task's order, then the memory, each (n, size), to setpoint and memory."""
         task = self.task
         signals = dict(zip(task.signal_names, inputs, strict=False))
-        whole = inputs[-1] if self.memory_size else inputs[0].new_zeros(len(inputs[0]), 0)
+        whole = inputs[-1] if self.memory_size else torch.zeros(len(inputs[0]), 0)
         memory, state = whole[:, : task.memory_size], whole[:, task.memory_size :]
         action, state = act(self.actor, task.observe(signals, memory), state)
         setpoint = task.act(action, signals, memory)

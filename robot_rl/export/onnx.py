@@ -107,7 +107,8 @@ def _golden_rows(
     """Rows evenly spread over the first `num`: inputs and outputs as lists."""
     rows = []
     for row in np.linspace(0, num - 1, min(num, GOLDEN_ROWS)).astype(int):
-        given = {n: v[row].tolist() for n, v in zip(graph.input_names, inputs, strict=True)}
+        named = zip(graph.input_names, inputs, strict=True)
+        given = {name: values[row].ravel().tolist() for name, values in named}
         out = {n: v[row].tolist() for n, v in zip(graph.output_names, expected, strict=True)}
         memory = given.pop('memory', [])
         rows.append({'inputs': given, 'memory': memory, 'memory_out': [], **out})
@@ -115,13 +116,21 @@ def _golden_rows(
 
 
 def _free(graph: PolicyGraph) -> Any:
-    """Which dimensions are for the robot to say: how many beams, where any lidar will do."""
-    if graph.task.directions is None:
+    """Which dimensions are for the robot to say: beams, where any lidar will do, and pixels."""
+    task = graph.task
+    if task.directions is None and task.eye is None:
         return None
-    frames = {signal.name: signal.frame for signal in graph.task.signals}
-    beams = torch.export.Dim(policy_file.BEAMS, min=2)
-    axes = [{1: beams} if frames.get(name) == 'beam' else None for name in graph.input_names]
-    return (tuple(axes),)
+    frames = {signal.name: signal.frame for signal in task.signals}
+    free: dict[str, Any] = {}
+    if task.directions:
+        free['beam'] = {1: torch.export.Dim(policy_file.BEAMS, min=2)}
+    if task.eye:
+        rows, columns = policy_file.ROWS_AND_COLUMNS
+        free['pixel'] = {
+            1: torch.export.Dim(rows, min=2),
+            2: torch.export.Dim(columns, min=2),
+        }
+    return (tuple(free.get(frames.get(name, '')) for name in graph.input_names),)
 
 
 def _trace(graph: PolicyGraph) -> Any:

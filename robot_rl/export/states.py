@@ -18,7 +18,7 @@ class States:
     """Inputs of a policy, one row a moment."""
 
     signals: dict[str, np.ndarray]
-    """Signal name to float32 (rows, size), SI units."""
+    """Signal name to float32 (rows, size), SI units, or to images (rows, h, w, 3), uint8."""
     memory: np.ndarray
     """float32 (rows, size): of the task, then the actor's state."""
 
@@ -100,7 +100,7 @@ def collect(
         environments and periods.
     """
     task, draw, acting = env.task, torch.Generator().manual_seed(seed), Acting(actor)
-    sizes = {signal.name: signal.size for signal in task.signals}
+    sizes = {signal.name: signal.watched for signal in task.signals}
     moments = {name: Moments(size) for name, size in sizes.items()}
     moments['setpoint'] = Moments(task.setpoint.size)
     kept: list[dict[str, np.ndarray]] = []
@@ -113,7 +113,7 @@ def collect(
             chosen = torch.randint(env.num_envs, (count,), generator=draw).to(env.memory.device)
             kept.append({name: value[chosen].cpu().numpy() for name, value in inputs.items()})
             for name in sizes:
-                moments[name].add(inputs[name].cpu().numpy())
+                moments[name].add(_watched(inputs[name].cpu().numpy()))
             action, _ = acting(env, observation)
             setpoint = task.act(action, env.measured, env.memory)
             moments['setpoint'].add(setpoint.cpu().numpy())
@@ -123,11 +123,18 @@ def collect(
     return States(joined, memory), {name: moment.entry() for name, moment in moments.items()}
 
 
+def _watched(rows: np.ndarray) -> np.ndarray:
+    """Numbers of which statistics are kept: of images the mean of each colour."""
+    return rows.mean((1, 2)) if rows.ndim == 4 else rows
+
+
 def random_states(seen: States, num: int, seed: int = 0) -> States:
     """Draw inputs beyond `seen`: each component uniform over its range, widened by half."""
     draw = np.random.default_rng(seed)
 
     def beyond(rows: np.ndarray) -> np.ndarray:
+        if rows.dtype == np.uint8:
+            return draw.integers(0, 256, (num, *rows.shape[1:])).astype(np.uint8)
         low, high = rows.min(0), rows.max(0)
         margin = 0.25 * (high - low)
         return draw.uniform(low - margin, high + margin, (num, len(low))).astype(np.float32)

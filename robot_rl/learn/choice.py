@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from robot_rl.envs.engines import make_env
-from robot_rl.envs.rollout import SCORED_S, actor_policy, rollout
+from robot_rl.envs.rollout import SCORED_S, Policy, actor_policy, rollout
 from robot_rl.envs.vector import VectorEnv
 from robot_rl.files import write_json
 from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, HilConfig
@@ -20,7 +20,7 @@ from robot_rl.spec.task import Task
 
 
 @torch.inference_mode()
-def score(env: VectorEnv, actor: torch.nn.Module, *, seed: int) -> dict[str, float]:
+def score(env: VectorEnv, policy: Policy, *, seed: int) -> dict[str, float]:
     """Success and time to it, of one episode an environment.
 
     An episode succeeds as everywhere: by its mean error over the last second.
@@ -29,7 +29,7 @@ def score(env: VectorEnv, actor: torch.nn.Module, *, seed: int) -> dict[str, flo
     error, crashed = torch.zeros(num), torch.zeros(num, dtype=torch.bool)
     first = torch.full((num,), torch.inf)
     scored = round(SCORED_S / task.control_dt)
-    for index, transition in enumerate(rollout(env, actor_policy(actor), seed=seed)):
+    for index, transition in enumerate(rollout(env, policy, seed=seed)):
         now = task.error(transition.step)
         crashed |= transition.terminated
         done = (now < task.success_error) & ~crashed & first.isinf()
@@ -59,7 +59,7 @@ class Choice:
     def offer(self, actor: torch.nn.Module, steps: int) -> None:
         """Validate the policy after `steps` of practice, and keep it if it is the best so far."""
         env = self._env(self._config.validation_episodes)
-        scores = score(env, actor, seed=VALIDATION_SEED)
+        scores = score(env, actor_policy(actor), seed=VALIDATION_SEED)
         self.validated.append({'iteration': steps, **scores})
         write_json(self._folder / 'validation.json', self.validated)
         if max(self.validated, key=_rank) is self.validated[-1]:
@@ -83,7 +83,8 @@ class Choice:
         best = load_state(self._folder / 'best.pt')
         best.pop('witness')
         actor.load_state_dict(best.pop('actor'))
-        scores = score(self._env(config.test_episodes), actor, seed=TEST_SEED)
+        policy = actor_policy(actor)
+        scores = score(self._env(config.test_episodes), policy, seed=TEST_SEED)
         told = {
             'engine': config.engine,
             'episodes': config.test_episodes,

@@ -108,3 +108,43 @@ class ActConfig:
     """By default the one in the folder."""
     speed: float = 1.0
     """Of the simulation; 0 for as fast as it can, which no real person can drive."""
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """Options of `robot_rl distill`."""
+
+    task: str = 'corridor-crazyflie'
+    """What to learn; one with a camera and a teacher."""
+    engine: str = ''
+    """Simulator; by default the first that knows the robot."""
+    seed: int = 0
+    """Of everything random: below 500,000."""
+    name: str = ''
+    """Name of the folder in runs/; by default task and time."""
+    blind: bool = False
+    """The same without an image: what the rest of the observation is worth."""
+    rounds: int = 10
+    """Of gathering an episode in every environment and of learning from all so far."""
+    num_envs: int = 64
+    """Environments."""
+    capacity: int = 200_000
+    """Moments that are kept."""
+    passes: float = 2.0
+    """Over the moments, in a round."""
+    last_passes: float = 6.0
+    """In the last round, at a rate that falls to zero."""
+    batch: int = 256
+    """Moments of an update."""
+    learning_rate: float = 1e-3
+    """Of AdamW."""
+    hidden: tuple[int, ...] = (128, 128)
+    """Layers over what is seen and the other numbers."""
+    noise: float = 0.12
+    """Of what the teacher does in the first round, parts of the largest action."""
+    validation_episodes: int = 64
+    """Episodes that a round is validated on."""
+    test_episodes: int = 200
+    """Episodes that the best is scored on, none of which chose it."""
+    threads: int = 1
+    """Torch threads."""

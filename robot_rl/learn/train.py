@@ -21,6 +21,7 @@ from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
 from robot_rl.files import write_json
 from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, TrainConfig
+from robot_rl.learn.image_actor import image_actor
 from robot_rl.learn.networks import Actor
 from robot_rl.learn.ppo import Ppo, PpoConfig, untrained_actor
 from robot_rl.learn.run_folder import RunFolder, load_state, ranges_of, read_config, save_state
@@ -307,6 +308,8 @@ def _actor_of(task: Task, config: dict[str, Any]) -> torch.nn.Module:
     """The actor that a run with `config` made, without its weights."""
     if 'ppo' in config:
         return untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
+    if config['learner'] == 'distill':
+        return image_actor(task, config['distill'])
     hidden = tuple(config[config['learner']]['hidden'])
     return Actor(observation_size(task), task.action_size, hidden, torch.Generator())
 

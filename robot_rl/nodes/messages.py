@@ -12,12 +12,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.errors import MessageError, MissingPackageError
 
-Values = NDArray[np.float64]
+Values = NDArray[Any]
 
 
 def message_type(name: str) -> type:

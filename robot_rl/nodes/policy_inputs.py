@@ -89,7 +89,8 @@ class PolicyInputs:
             )
         qos = profile(route.quality)
         kind = message_type(route.message)
-        arrays = {name: np.zeros(self._robot.signal(name).size) for name in reader.signals}
+        signals = [self._robot.signal(name) for name in reader.signals]
+        arrays = {s.name: np.zeros(s.row, np.uint8 if s.is_image else None) for s in signals}
         subscription = self._hand.subscribe(self._node, kind, route.name, qos, raw=reader.raw)
         return _Input(route, reader, subscription, arrays, sources)
 

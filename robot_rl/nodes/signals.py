@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from robot_rl.errors import MessageError
-from robot_rl.nodes import signals_joint, signals_pose, signals_scan
+from robot_rl.nodes import signals_image, signals_joint, signals_pose, signals_scan
 from robot_rl.nodes.messages import Values, stamp_of
 from robot_rl.spec.robot import Robot
 
@@ -58,6 +58,10 @@ DECODERS: dict[str, Decoder] = {
     'sensor_msgs/msg/LaserScan': Decoder(
         ('scan', 'scan_angles'), _stamped(signals_scan.decode_scan)
     ),
+    'sensor_msgs/msg/Image': Decoder(('rgb',), _stamped(signals_image.decode_image)),
+    'sensor_msgs/msg/CameraInfo': Decoder(
+        ('rgb_info',), _stamped(signals_image.decode_camera_info)
+    ),
     'trajectory_msgs/msg/MultiDOFJointTrajectory': Decoder(
         _GOAL, signals_pose.read_trajectory, raw=True
     ),
@@ -74,6 +78,8 @@ ENCODERS: dict[str, Encode] = {
     'sensor_msgs/msg/Imu': signals_pose.encode_imu,
     'sensor_msgs/msg/JointState': signals_joint.encode_joints,
     'sensor_msgs/msg/LaserScan': signals_scan.encode_scan,
+    'sensor_msgs/msg/Image': signals_image.encode_image,
+    'sensor_msgs/msg/CameraInfo': signals_image.encode_camera_info,
     'trajectory_msgs/msg/MultiDOFJointTrajectory': signals_pose.encode_trajectory,
     'geometry_msgs/msg/PoseStamped': signals_pose.encode_pose_goal,
     'geometry_msgs/msg/Twist': signals_pose.encode_bare_twist,

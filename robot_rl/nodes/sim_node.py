@@ -135,7 +135,7 @@ class SimNode(Node):
         """Make publishers, the subscription and the service."""
         self._outputs: list[tuple[str, Any, Any, Any]] = []
         for topic in self._robot.topics:
-            if not topic.requested:
+            if not topic.requested and topic.name not in self._simulation.dark:
                 self._add_output(topic.message, topic.name)
         self._measured_outputs = len(self._outputs)
         truth, own = self._simulation.truth(), {topic.name for topic in self._robot.topics}

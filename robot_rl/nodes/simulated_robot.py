@@ -18,7 +18,9 @@ from robot_rl.errors import SpecError
 from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Task
 
-Values = NDArray[np.float64]
+Values = NDArray[Any]
+CAMERAS = ('rgb', 'rgb_info')
+"""Signals that only the world of a task has, and that a robot does without elsewhere."""
 BELOW_GROUND = 0.02
 """[m] a robot that is deeper has fallen through: contacts give way by less."""
 
@@ -42,6 +44,15 @@ def samples_between(robot: Robot, dt: float) -> tuple[float, dict[str, int]]:
     return common * dt, {name: every // common for name, every in steps.items()}
 
 
+def _with_a_world(task: Task | None) -> Task | None:
+    """`task` as seen by the robot's own camera instead of the policy's; None without a world."""
+    if task is None or not (task.perceive or task.terrain or task.solid):
+        return None
+    if task.seen_by is None or not task.robot.cameras:
+        return task
+    return task.seen_by(camera=task.robot.cameras[0])
+
+
 def _in_task(robot: Robot, task: Task | None) -> Robot:
     """`robot` as `task` has it; of one written for another robot, whose angles its lidar tells."""
     if task is None:
@@ -57,6 +68,8 @@ class SimulatedRobot:
     """[s] of physics since the last reset: the world stands still until the first setpoint."""
     clearance = math.inf
     """[m] to what is nearest when `measured` last looked, where the task's world says it."""
+    dark: set[str]
+    """Topics of cameras in a world that says nothing of what they see."""
     asked: dict[str, Values]
     """What the task's commands say since the last reset; empty without a world."""
 
@@ -93,7 +106,7 @@ class SimulatedRobot:
             )
         self._torch: Any = importlib.import_module('torch')
         self._torch.set_num_threads(1)
-        self._task = task if task and (task.perceive or task.terrain or task.solid) else None
+        self._task = _with_a_world(task)
         robot = _in_task(robot, self._task)
         self.robot, self.dt = robot, dt
         self._setpoint = robot.setpoint(level)
@@ -160,6 +173,7 @@ class SimulatedRobot:
                 self._surroundings.start(row, self._drawn)
         self._put(self._start)
         self._seen = self._true()
+        self._see_what_there_is()
         lacking = [name for name in self._names if name not in self._seen]
         if lacking:
             raise SpecError(
@@ -168,6 +182,13 @@ class SimulatedRobot:
             )
         if self._measurement is not None:
             self._sensors = self._measurement.fresh(self._seen)
+
+    def _see_what_there_is(self) -> None:
+        """Leave cameras out where the world says nothing of what they see."""
+        unseen = {name for name in CAMERAS if name not in self._seen}
+        self._names = tuple(name for name in self._names if name not in unseen)
+        self._topics = [topic for topic in self._topics if not unseen.issuperset(topic.signals)]
+        self.dark = {topic.name for topic in self.robot.topics if unseen & {*topic.signals}}
 
     def _true(self) -> dict[str, Any]:
         """True signals, those of the world among them."""
@@ -219,7 +240,7 @@ class SimulatedRobot:
         if self._measurement is not None:
             signals, changed = self._measurement.sample(signals, self._sensors, self._seen)
             self._sensors, self._seen = {**self._sensors, **changed}, signals
-        return {name: signals[name][0].double().numpy() for name in self._names}
+        return {name: _numbers(signals[name][0]) for name in self._names}
 
     def lost(self) -> set[str]:
         """Topics whose message is lost this time; ask once every sensor period."""
@@ -250,3 +271,8 @@ class SimulatedRobot:
             lying['base_quat_w'][:] = turn
             lying |= {name: np.zeros(3) for name in ('base_lin_vel_b', 'base_ang_vel_b')}
             self._put(lying)
+
+
+def _numbers(value: Any) -> Values:
+    """As sensors give it: float64, or uint8 of an image."""
+    return value.numpy() if value.ndim == 3 else value.double().numpy()

@@ -17,8 +17,10 @@ four times that of Foerster, which the firmware uses. Randomization is there for
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
+from robot_rl.spec.camera import Camera
 from robot_rl.spec.robot import GRAVITY, Limits, Parameter, Robot, Sensor, Setpoint, Topic
 from robot_rl.spec.stage import Stage
 
@@ -134,6 +136,22 @@ def _rate_loop() -> dict[str, Parameter]:
     }
 
 
+def _camera() -> Camera:
+    """A camera that looks ahead, with the field of view of the AI-deck's."""
+    lens = Camera.pinhole('front', 160, 120, math.radians(87.0))
+    return replace(
+        lens,
+        position=(0.03, 0.0, 0.005),
+        rate_hz=25.0,
+        latency_s=(0.02, 0.06),
+        gain_std=0.2,
+        tint_std=0.05,
+        shot=0.3,
+        read_std=3.0,
+        source='field of view: Bitcraze, AI-deck; resolution, delay and noise are our assumptions',
+    )
+
+
 def robot() -> Robot:
     """Build the Crazyflie 2.1."""
     return Robot(
@@ -164,7 +182,10 @@ def robot() -> Robot:
                 rate_hz=0.0,
                 max_age_s=math.inf,
             ),
+            Topic('image', 'sensor_msgs/msg/Image', ('rgb',), 25.0, 0.2),
+            Topic('camera_info', 'sensor_msgs/msg/CameraInfo', ('rgb_info',), 25.0, 0.2),
         ),
+        cameras=(_camera(),),
         rest={
             'base_pos_w': (0.0, 0.0, 1.0),
             'base_quat_w': (1.0, 0.0, 0.0, 0.0),

@@ -7,6 +7,8 @@ import math
 
 from robot_rl.errors import SpecError
 
+SPARE = 0.01
+"""Part of an image's width or height by which a policy may look beyond it."""
 _SPREADS = ('position_std', 'rotation_std', 'gain_std', 'tint_std', 'shot', 'read_std')
 
 
@@ -105,6 +107,25 @@ class Camera:
                 f'{what} needs a positive rate and an exposure of at most one period, got '
                 f'{self.rate_hz} Hz and {self.exposure_s} s.'
             )
+
+    def lacks(self, other: Camera) -> str:
+        """Why `other` does not show all that this one looks at; '' where it does.
+
+        Both without regard to their lenses, which are for whoever takes images to undo.
+        """
+        for axis, most in (('x', 'width'), ('y', 'height')):
+            for name, edge in (('left' if axis == 'x' else 'upper', -0.5), ('far', None)):
+                pixel = getattr(self, most) - 0.5 if edge is None else edge
+                slope = (pixel - getattr(self, f'c{axis}')) / getattr(self, f'f{axis}')
+                seen = slope * getattr(other, f'f{axis}') + getattr(other, f'c{axis}')
+                room = SPARE * getattr(other, most)
+                if not -0.5 - room <= seen <= getattr(other, most) - 0.5 + room:
+                    return (
+                        f'the policy looks {math.degrees(math.atan(abs(slope))):.1f} deg to its '
+                        f'{name} edge along {axis}, which is pixel {seen:.1f} of '
+                        f'{getattr(other, most)}'
+                    )
+        return ''
 
     @classmethod
     def pinhole(cls, name: str, width: int, height: int, field: float) -> Camera:

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from robot_rl.errors import ContractError, SpecError
 from robot_rl.spec import contract_json
+from robot_rl.spec.camera import Camera
 from robot_rl.spec.contract_json import SCHEMA
 from robot_rl.spec.lidar import Directions
 from robot_rl.spec.robot import Robot, Setpoint, Topic
@@ -25,6 +26,8 @@ SLOW = 'slow_topics_hz'
 """Key of `Contract.training`: topics that came less often than the policy ran, and their rates."""
 LOOKS = 'directions'
 """Key of `Contract.training`: in which directions a policy looks that takes any lidar."""
+EYE = 'eye'
+"""Key of `Contract.training`: the camera through which a policy sees any image."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ def contract_of(
 ) -> Contract:
     """Contract of a policy trained on `task`; its memory is the task's unless it is larger."""
     setpoint = task.setpoint
-    slow = {t.name: t.rate_hz for t in task.robot.topics if t.slow(task.control_dt)}
+    heard = [t for t in task.robot.topics if {*t.signals} & {*task.signal_names}]
+    slow = {t.name: t.rate_hz for t in heard if t.slow(task.control_dt)}
     return Contract(
         schema=SCHEMA,
         task=task.id,
@@ -120,6 +124,7 @@ def contract_of(
             **training,
             **({SLOW: slow} if slow else {}),
             **({LOOKS: asdict(task.directions)} if task.directions else {}),
+            **({EYE: asdict(task.eye)} if task.eye else {}),
         },
         evaluation=dict(evaluation),
         statistics={name: dict(entry) for name, entry in statistics.items()},
@@ -132,14 +137,24 @@ def directions_of(contract: Contract) -> Directions | None:
     return Directions(**cast('dict[str, Any]', told)) if isinstance(told, dict) else None
 
 
+def eye_of(contract: Contract) -> Camera | None:
+    """Through which the policy sees the image, if it takes any camera that shows as much."""
+    told = contract.training.get(EYE)
+    return Camera(**_tupled(told)) if isinstance(told, dict) else None
+
+
+def _tupled(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
+
+
 def fitted(contract: Contract, robot: Robot) -> Contract:
-    """The contract with as many beams as the lidar of `robot` has, where any lidar will do.
+    """The contract with the beams and the image of `robot`, where any lidar or camera will do.
 
     What training saw of single beams is left out: those are others.
     """
-    if directions_of(contract) is None or robot.lidar is None:
-        return contract
-    signals = tuple(robot.signal(s.name) if s.frame == 'beam' else s for s in contract.signals)
+    free = {'beam'} if directions_of(contract) is not None and robot.lidar else set[str]()
+    free |= {'pixel'} if eye_of(contract) is not None and robot.cameras else set[str]()
+    signals = tuple(robot.signal(s.name) if s.frame in free else s for s in contract.signals)
     if signals == contract.signals:
         return contract
     kept = {s.name for s in signals if s.frame != 'beam'}
@@ -167,6 +182,9 @@ def differences(contract: Contract, robot: Robot) -> list[str]:
     looks = directions_of(contract)
     if looks is not None and robot.lidar is not None and (lack := looks.lacks(robot.lidar)):
         found.append(f'The lidar of {robot.name!r} does not do for this policy: {lack}.')
+    eye = eye_of(contract)
+    if eye is not None and robot.cameras and (lack := eye.lacks(robot.cameras[0])):
+        found.append(f'The camera of {robot.name!r} does not do for this policy: {lack}.')
     for signal in fitted(contract, robot).signals:
         found += _signal_differences(signal, robot, topics.get(signal.name))
     return found + _rate_differences(contract, topics)

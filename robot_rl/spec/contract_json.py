@@ -162,7 +162,7 @@ def _check_sizes(found: dict[str, Any]) -> None:
     limits = zip(found['setpoint_low'], found['setpoint_high'], strict=True)
     if any(low >= high for low, high in limits):
         raise _bad("field 'setpoint_low'", 'values below setpoint_high', found['setpoint_low'])
-    sizes = {signal.name: signal.size for signal in found['signals']} | {'setpoint': size}
+    sizes = {signal.name: signal.watched for signal in found['signals']} | {'setpoint': size}
     for name, entry in found['statistics'].items():
         wanted = sizes.get(name, len(entry['mean']))
         for key in STATISTICS:

@@ -26,6 +26,8 @@ GOLDEN_KEY = 'robot_rl.golden'
 DIGEST_KEY = 'robot_rl.digest'
 BEAMS = 'beams'
 """Name of the dimension that is as long as a robot's lidar has beams."""
+ROWS_AND_COLUMNS = ('rows', 'columns')
+"""Names of the dimensions that are as long as a robot's image has pixels."""
 NO_DIGEST = '0' * 64
 OPSETS = (13, 21)
 """Oldest and newest opset of the standard ONNX operators that is accepted."""

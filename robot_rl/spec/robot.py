@@ -262,7 +262,10 @@ class Robot:
             SpecError: It has a component for each beam of a lidar, which the robot lacks.
         """
         found = signal(name)
+        if found.frame == 'pixel' and self.cameras:
+            return replace(found, shape=(self.cameras[0].height, self.cameras[0].width, 3))
         sizes = {
+            'pixel': 0,
             'joint': len(self.joint_names),
             'beam': self.lidar.beams if self.lidar else 0,
             'link': len(self.touching),

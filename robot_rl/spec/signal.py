@@ -6,7 +6,8 @@ Quaternions are wxyz and rotate from the body to the world.
 
 Those in the frame 'joint', 'beam' or 'link' have one component for each joint, lidar beam or link
 that may touch things: how many is for the robot to say (`Robot.signal`). Those in the frame
-'point' have as many as a task looks at.
+'point' have as many as a task looks at. One in the frame 'pixel' is an image (height, width, 3) of
+uint8, rows from the top.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Signal:
     unit: str
     """SI unit, '1' for dimensionless."""
     frame: str
-    """Frame of the components: 'world', 'body', 'joint', 'beam', 'link', 'point' or 'none'"""
+    """Frame of the components: 'world', 'body', 'joint', 'beam', 'link', 'point', 'pixel' or
+    'none'"""
     low: float
     """Smallest plausible value of any component."""
     high: float
@@ -48,9 +50,24 @@ class Signal:
         return '_quat_' in self.name
 
     @property
+    def is_image(self) -> bool:
+        """Whether it is (height, width, 3) of uint8 and not a row of numbers."""
+        return self.frame == 'pixel'
+
+    @property
     def size(self) -> int:
         """Number of scalars."""
         return math.prod(self.shape)
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """Shape of what one environment has: a row of numbers, or an image."""
+        return self.shape if self.is_image else (self.size,)
+
+    @property
+    def watched(self) -> int:
+        """Numbers that are held against what training saw: of an image the mean of each colour."""
+        return self.shape[-1] if self.is_image else self.size
 
 
 def _signal(
@@ -76,6 +93,11 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('joint_effort', 1, 'N m', 'joint', 1e4, 'efforts of the drives'),
         _signal('scan', 1, 'm', 'beam', 1e3, 'lidar ranges, counter-clockwise'),
         _signal('scan_angles', 2, 'rad', 'body', 7.0, 'of the first beam; from each to the next'),
+        (
+            'rgb',
+            Signal('rgb', (1, 1, 3), '1', 'pixel', -1.0, 256.0, 'red, green, blue, 0 to 255'),
+        ),
+        _signal('rgb_info', 4, 'px', 'none', 1e5, 'fx, fy, cx, cy of the image'),
         _signal('contact', 1, '1', 'none', 2.0, 'touches what it must not: 1, else 0', True),
         _signal('collision', 1, '1', 'none', 2.0, 'touches what stands about: 1, else 0', True),
         _signal('touch', 1, '1', 'link', 2.0, 'feet or wheels on something: 1, else 0', True),
@@ -93,6 +115,8 @@ VOCABULARY: dict[str, Signal] = dict(
         _signal('track_clearance', 1, 'm', 'none', 1e3, 'from the outline to a wall', True),
         _signal('track_curvature', 8, '1/m', 'none', 10.0, 'of the centre line ahead', True),
         _signal('track_reference', 1, 'm/s', 'none', 50.0, 'speed to be compared with', True),
+        _signal('hallway_start', 4, '1', 'none', 1e3, 'left, up [m], yaw [rad], [m/s]', True),
+        _signal('way_ahead', 4, 'm', 'none', 100.0, 'points ahead and to the left', True),
         _signal('arena_start', 3, '1', 'none', 1e3, 'x, y [m], yaw [rad] of the start', True),
         _signal('arena_clearance', 1, 'm', 'none', 1e3, 'from the outline to an obstacle', True),
         _signal('arena_distance', 1, 'm', 'none', 1e10, 'length of the way to the goal', True),

@@ -7,10 +7,11 @@ torch but this module does not import it: a robot reads only the contract.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from robot_rl.errors import SpecError
+from robot_rl.spec.camera import Camera
 from robot_rl.spec.lidar import Directions
 from robot_rl.spec.robot import Robot, Setpoint
 from robot_rl.spec.signal import Signal
@@ -129,6 +130,12 @@ class Task:
     """Hyperparameters of the learner that differ from its defaults."""
     directions: Directions | None = None
     """In which a policy sees the scan, where any lidar will do that shows them."""
+    eye: Camera | None = None
+    """Through which a policy sees the image, where any camera will do that shows as much. The
+    image is the last part of its observation, (height, width, 3) in a row."""
+    seen_by: Callable[..., Task] | None = None
+    """(name of a renderer, camera) -> the same task with images of another: a renderer that no
+    training saw, or a camera as it is on the robot."""
     curriculum: str = 'none'
     """What chooses the parameters that its randomization leaves to one, see curricula/."""
     coordinates: tuple[float, ...] = ()
@@ -148,6 +155,8 @@ class Task:
     person did. Only a task that has it can be learned from people."""
     expert: Callable[[Signals], Tensor] | None = None
     """(true signals) -> the action of one who sees all: what a simulated person has in mind."""
+    teacher: Callable[[Tensor], Tensor] | None = None
+    """(critic observation) -> action: who shows a policy of images how it is done."""
     corrections: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of learning from people that differ from its defaults."""
 
@@ -172,7 +181,11 @@ class Task:
     @property
     def signals(self) -> tuple[Signal, ...]:
         """Inputs of the deployed policy."""
-        return tuple(self.robot.signal(name) for name in self.signal_names)
+        found = (self.robot.signal(name) for name in self.signal_names)
+        if self.eye is None:
+            return tuple(found)
+        shape = (self.eye.height, self.eye.width, 3)
+        return tuple(replace(s, shape=shape) if s.is_image else s for s in found)
 
     @property
     def setpoint(self) -> Setpoint:

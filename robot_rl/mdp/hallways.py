@@ -1,0 +1,109 @@
+"""Hallways as a source of commands: which one, where a flight starts, and what is seen there."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from robot_rl.mdp import images
+from robot_rl.spec.camera import Camera
+from robot_rl.spec.scene import Scene
+from robot_rl.spec.task import Signals
+from robot_rl.vision.distance import distance
+from robot_rl.vision.eyes import Places, mounted, renderer
+from robot_rl.vision.hallways import SPACING, hallway
+from robot_rl.vision.renderer import Renderer
+
+HEIGHT = 1.0  # [m] at which flights are
+NUMBERS = 2**24
+"""Of hallways: float32 tells as many apart."""
+MOUNT = (0.005, 0.03)  # [m], [rad] standard deviations of how the camera is mounted
+SAMPLES = 2  # along the edge of a pixel
+
+
+class Hallways:
+    """Commands of an episode: which hallway, where it starts, how the camera sits.
+
+    Pure functions of what was drawn; scenes are made when somebody is first in them. On a CPU.
+    """
+
+    def __init__(
+        self, camera: Camera, drawn_by: str, radius: float, ahead: tuple[float, float]
+    ) -> None:
+        """Images are those that the renderer `drawn_by` draws for `camera`, as it is mounted.
+
+        `radius` [m] is the robot's, `ahead` [m] where along the way 'way_ahead' looks.
+        """
+        self._camera, self._drawn_by = camera, drawn_by
+        self._radius, self._ahead = radius, ahead
+        self._places = Places(_place)
+
+    @cached_property
+    def _renderer(self) -> Renderer:
+        return renderer(self._drawn_by, self._camera, SAMPLES)
+
+    def draw(
+        self, num: int, generator: torch.Generator, device: torch.device
+    ) -> dict[str, torch.Tensor]:
+        """See spec.task.Commands."""
+        number = torch.randint(NUMBERS, (num, 1), generator=generator, device=device)
+        spread = torch.tensor((*(MOUNT[0],) * 3, *(MOUNT[1],) * 3), device=device)
+        return {
+            'hallway': number.float(),
+            'start': 2.0 * torch.rand(num, 4, generator=generator, device=device) - 1.0,
+            'mount': spread * torch.randn(num, 6, generator=generator, device=device),
+        }
+
+    def step(self, _state: Signals) -> dict[str, torch.Tensor]:
+        """Nothing changes."""
+        return {}
+
+    def signals(self, state: Signals) -> dict[str, torch.Tensor]:
+        """Where it starts: to the left [m], up [m], yaw [rad] and speed [m/s]."""
+        scale = torch.tensor((0.15, 0.2, 0.25, 0.5), device=state['start'].device)
+        return {'hallway_start': state['start'] * scale}
+
+    def perceive(self, signals: Signals, drawn: Signals) -> dict[str, torch.Tensor]:
+        """The image, how far from everything and along the way it is, and the way ahead."""
+        position = signals['base_pos_w'].numpy()
+        quat = signals['base_quat_w'].numpy()
+        rows = self._places.rows(drawn['hallway'][:, 0].numpy().astype(np.int64))
+        poses = mounted(position, quat, self._camera, drawn['mount'].numpy())
+        frames = self._renderer.render(*poses, self._places.scenes, rows)
+        away = distance(self._places.scenes, rows, position) - self._radius
+        way = self._places.beside[rows]
+        nearest = np.square(way - position[:, None, :2]).sum(2).argmin(1)
+        info = images.info_of(self._camera, len(rows))
+        return {
+            'rgb': torch.from_numpy(frames.rgb),
+            'rgb_info': info,
+            'arena_clearance': torch.from_numpy(away).unsqueeze(1),
+            'track_position': torch.from_numpy(SPACING * nearest[:, None]).float(),
+            'way_ahead': torch.from_numpy(_points(self._ahead, way, nearest, position, quat)),
+        }
+
+
+def _place(number: int) -> tuple[Scene, np.ndarray]:
+    made = hallway(number)
+    return made.scene, made.way.astype(np.float32)
+
+
+def _points(
+    distances: tuple[float, ...],
+    way: np.ndarray,
+    nearest: np.ndarray,
+    position: np.ndarray,
+    quat: np.ndarray,
+) -> np.ndarray:
+    """Points (n, 4) [m] of the way ahead and to the left of the robot, the near and the far."""
+    w, x, y, z = quat.T
+    yaw = np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    found = []
+    for ahead in distances:
+        index = np.minimum(nearest + round(ahead / SPACING), way.shape[1] - 1)
+        dx, dy = (way[np.arange(len(way)), index] - position[:, :2]).T
+        found += [cosine * dx + sine * dy, cosine * dy - sine * dx]
+    return np.stack(found, 1).astype(np.float32)

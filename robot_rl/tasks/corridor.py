@@ -1,0 +1,232 @@
+"""Corridor: fly through a furnished hallway that nobody has seen, by one camera.
+
+The policy sees the image, the robot's own motion and its height. Its action is a velocity in the
+heading frame and a rate of yaw; a velocity controller inside the policy's graph makes collective
+thrust and body rates of them, which is what an autopilot takes. A teacher that knows the way shows
+how it is done (docs/vision.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+import math
+
+import torch
+
+from robot_rl.mdp import images, observations
+from robot_rl.mdp.actions import within
+from robot_rl.mdp.hallways import HEIGHT, Hallways
+from robot_rl.mdp.memory import History, Integral, Memory
+from robot_rl.mdp.terminations import tilted
+from robot_rl.spec.camera import Camera
+from robot_rl.spec.robot import GRAVITY, Robot
+from robot_rl.spec.task import Reward, Signals, Step, Task, Termination
+
+ROBOTS = ('crazyflie',)
+
+CONTROL_DT = 0.04  # [s] a camera of 25 Hz
+FAR = 20.0  # [m] that an episode is about
+RADIUS = 0.08  # [m] of the robot with its propellers
+SPEED = (2.0, 1.0, 2.0)  # [m/s] ahead, [m/s] to the left, [rad/s] of yaw, of the largest action
+CRUISE = 1.7  # [m/s] of the teacher
+AHEAD = (0.7, 1.5)  # [m] along the way where the teacher looks: to fly to, and to face
+EYE = Camera.pinhole('eye', 64, 48, math.radians(87.0))
+"""What the policy sees of whatever image a robot takes."""
+SIGNALS = (
+    'base_pos_w',
+    'base_quat_w',
+    'base_lin_vel_b',
+    'base_ang_vel_b',
+    'rgb',
+    'rgb_info',
+)
+LATER = 5  # periods between the frames that are remembered: what is passed is out of sight
+SMALL = (EYE.height // 2, EYE.width // 2)  # of the grey frames that are
+MEMORY = Memory(
+    {
+        'frames': History('frame', SMALL[0] * SMALL[1], 2 * LATER),
+        'sent': History('action', 3, 1),
+        'low': Integral('below', 1, 1.0, 0.5),
+    },
+    CONTROL_DT,
+)
+GAINS = {'velocity': 2.5, 'climb': 1.5, 'height': 4.0, 'attitude': 6.0}  # [1/s]
+HARDEST = (4.0, 0.5)  # [m/s^2] across, [m/s] of climb
+
+
+def initial_state(
+    robot: Robot,
+    given: Mapping[str, torch.Tensor],
+    num: int,
+    _generator: torch.Generator,
+    device: torch.device,
+) -> dict[str, torch.Tensor]:
+    """In the middle of the hallway's beginning, level, slow."""
+    left, up, yaw, speed = given['hallway_start'].split(1, 1)
+    none = torch.zeros(num, 1, device=device)
+    return {
+        'base_pos_w': torch.cat((none, left, HEIGHT + up), 1),
+        'base_quat_w': torch.cat(((0.5 * yaw).cos(), none, none, (0.5 * yaw).sin()), 1),
+        'base_lin_vel_b': torch.cat((speed.abs(), none, none), 1),
+        'base_ang_vel_b': torch.zeros(num, 3, device=device),
+        'rotor_speed': torch.tensor(robot.rest['rotor_speed'], device=device).repeat(num, 1),
+    }
+
+
+@dataclass(frozen=True)
+class Corridor:
+    """The functions of the task."""
+
+    robot: Robot
+
+    def observe(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
+        """Motion, tilt, height, last action; two grey frames of before; the image (h, w, 3).
+
+        Frames are (h / 2, w / 2), all in a row.
+        """
+        image = images.seen(signals['rgb'], signals['rgb_info'], EYE) - 0.5
+        size, frames = SMALL[0] * SMALL[1], MEMORY(memory, 'frames')
+        before = (frames[:, :size], frames[:, LATER * size : (LATER + 1) * size])
+        return observations.concat((_motion(signals, memory), *before, image.flatten(1)))
+
+    def privileged(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
+        """Motion, and the way ahead instead of the image."""
+        return observations.concat((_motion(signals, memory), signals['way_ahead']))
+
+    def act(self, action: torch.Tensor, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
+        """Thrust and body rates that bring the velocity asked for about."""
+        setpoint = self.robot.setpoint('rates')
+        scale = torch.tensor(SPEED, device=action.device)
+        wanted = action.clamp(-1.0, 1.0) * scale
+        matrix = observations.rotation_matrix(signals['base_quat_w'])
+        velocity_w = observations.rotate(matrix, signals['base_lin_vel_b'])
+        ahead = _along(matrix, velocity_w)
+        push = GAINS['velocity'] * (wanted[:, 0:2] - ahead[:, 0:2])
+        push = observations.saturate_norm(push, HARDEST[0])
+        below = HEIGHT - signals['base_pos_w'][:, 2:3]
+        climb = (GAINS['climb'] * below).clamp(-HARDEST[1], HARDEST[1])
+        lift = GAINS['height'] * (climb - velocity_w[:, 2:3] + MEMORY(memory, 'low'))
+        force_w = _back(matrix, observations.concat((push, lift + GRAVITY)))
+        force = observations.rotate_inverse(matrix, force_w)
+        thrust = self.robot.parameters['mass'].nominal[0] * force[:, 2:3]
+        aim = force / observations.norm(force).clamp(min=1e-3).unsqueeze(1)
+        rates = (-GAINS['attitude'] * aim[:, 1:2], GAINS['attitude'] * aim[:, 0:1])
+        low, high = (
+            torch.tensor(side, device=action.device) for side in (setpoint.low, setpoint.high)
+        )
+        return within(observations.concat((thrust, *rates, wanted[:, 2:3])), low, high)
+
+    def remember(
+        self, memory: torch.Tensor, signals: Signals, action: torch.Tensor
+    ) -> torch.Tensor:
+        """Keep the action and a grey image; add up how far below its height it is."""
+        frame = images.grey(images.seen(signals['rgb'], signals['rgb_info'], EYE)) - 0.5
+        below = (HEIGHT - signals['base_pos_w'][:, 2:3]).clamp(-0.3, 0.3)
+        return MEMORY.update(
+            memory, {'frame': frame, 'action': action.clamp(-1.0, 1.0), 'below': below}
+        )
+
+    def teacher(self, observation: torch.Tensor) -> torch.Tensor:
+        """Fly to the way's nearer point ahead, face the further one, slow down to turn.
+
+        `observation` is that of `privileged`.
+        """
+        near, far = observation[:, -4:-2], observation[:, -2:]
+        bearing = torch.atan2(far[:, 1:2], far[:, 0:1])
+        speed = CRUISE * (1.0 - 0.4 * (bearing.abs() / 0.8).clamp(max=1.0))
+        way = speed * near / observations.norm(near).clamp(min=0.3).unsqueeze(1)
+        turn = 2.0 * bearing
+        scale = torch.tensor(SPEED, device=near.device)
+        return (observations.concat((way, turn)) / scale).clamp(-1.0, 1.0)
+
+    def left(self, step: Step) -> torch.Tensor:
+        """[m] to go."""
+        return (FAR - step.signals['track_position'][:, 0]).clamp(min=0.0)
+
+    def touched(self, step: Step) -> torch.Tensor:
+        """Touches anything, before the end."""
+        return (step.signals['arena_clearance'][:, 0] < 0.0) & (self.left(step) > 0.0)
+
+
+def _motion(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
+    matrix = observations.rotation_matrix(signals['base_quat_w'])
+    return observations.concat(
+        (
+            0.7 * signals['base_lin_vel_b'],
+            0.3 * signals['base_ang_vel_b'],
+            2.0 * matrix[:, 6:8],
+            2.0 * (signals['base_pos_w'][:, 2:3] - HEIGHT),
+            MEMORY(memory, 'sent'),
+        )
+    )
+
+
+def _heading(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosine and sine (n, 1) of the direction that the body's x axis points to."""
+    x, y = matrix[:, 0:1], matrix[:, 3:4]
+    length = (x.square() + y.square()).sqrt().clamp(min=1e-3)
+    return x / length, y / length
+
+
+def _along(matrix: torch.Tensor, vector_w: torch.Tensor) -> torch.Tensor:
+    """World vectors (n, 3) ahead, to the left and up."""
+    cosine, sine = _heading(matrix)
+    x, y = vector_w[:, 0:1], vector_w[:, 1:2]
+    return observations.concat((cosine * x + sine * y, cosine * y - sine * x, vector_w[:, 2:3]))
+
+
+def _back(matrix: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
+    """Vectors (n, 3) ahead, left and up in the world frame."""
+    cosine, sine = _heading(matrix)
+    x, y = vector[:, 0:1], vector[:, 1:2]
+    return observations.concat((cosine * x - sine * y, sine * x + cosine * y, vector[:, 2:3]))
+
+
+def flying(robot: Robot) -> Robot:
+    """The same robot with a hallway's room to fly in."""
+    far = (40.0, 40.0, 3.0)
+    limits = replace(robot.limits, fence_low=(-40.0, -40.0, -0.1), fence_high=far)
+    return replace(robot, limits=limits)
+
+
+def task(robot: Robot) -> Task:
+    """Build the task."""
+    return seen_by(flying(robot))
+
+
+def seen_by(robot: Robot, drawn_by: str = 'raycast', camera: Camera = EYE) -> Task:
+    """The task with images that the renderer `drawn_by` draws for `camera`."""
+    corridor = Corridor(robot)
+    own = robot.cameras[0]
+    mounted = replace(camera, position=own.position, quat=own.quat)
+    hallways = Hallways(mounted, drawn_by, RADIUS, AHEAD)
+    return Task(
+        name='corridor',
+        robot=robot,
+        level='rates',
+        signal_names=SIGNALS,
+        action_size=3,
+        memory_size=MEMORY.size,
+        observe=corridor.observe,
+        privileged=corridor.privileged,
+        act=corridor.act,
+        remember=corridor.remember,
+        commands=hallways,
+        initial_state=partial(initial_state, robot),
+        rewards=(Reward('alive', lambda step: torch.ones(len(step.action)), 1.0),),
+        terminations=(
+            Termination('touched', corridor.touched),
+            Termination('tilted', tilted(math.radians(80.0))),
+        ),
+        error=corridor.left,
+        error_unit='m',
+        success_error=0.5,
+        control_dt=CONTROL_DT,
+        episode_length_s=20.0,
+        perceive=hallways.perceive,
+        eye=EYE,
+        seen_by=partial(seen_by, robot),
+        teacher=corridor.teacher,
+    )
