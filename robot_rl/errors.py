@@ -80,6 +80,14 @@ class TeleopError(RobotRLError):
     """A device for a person to drive with that cannot be had: its address, token or files."""
 
 
+class CaptureError(RobotRLError):
+    """Photographs of a place that nothing can be learned from: missing, without poses, mirrored."""
+
+
+class SceneFileError(RobotRLError):
+    """A learned place whose file is missing, damaged, or of another version."""
+
+
 class RunFolderError(RobotRLError):
     """A run folder that is occupied, incomplete or cannot be written."""
 

@@ -1,0 +1,1 @@
+"""Places learned from photographs: radiance fields on a CPU, and what draws them."""

@@ -1,0 +1,245 @@
+"""Learn a field from photographs, from coarse voxels to fine ones, within a given time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+import itertools
+import math
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from robot_rl.errors import CaptureError
+from robot_rl.kernels import radiance_train
+from robot_rl.vision.nerf.capture import Capture
+from robot_rl.vision.nerf.field import Field
+from robot_rl.vision.nerf.measures import psnr, ssim
+from robot_rl.vision.nerf.photos import Photos
+from robot_rl.vision.nerf.sight import bare
+from robot_rl.vision.nerf.space import Space
+
+STAGES = ((4.0, 0.1), (2.0, 0.3), (1.0, 0.6))
+"""Size of voxels in those of the last stage, and the share of the time."""
+DENSITY_RATE, COLOR_RATE = 0.3, 0.1
+"""Steps of Adam at first; a tenth at the end."""
+SPREAD = 0.02
+"""Weight of the distortion loss."""
+FADE = 1.0
+"""Part of the empty way in front of a camera that gradients are scaled down within."""
+CELLS, CELLS_NEAR = 120, 80
+"""Voxels along the longest edge of a box, and of what is near without one."""
+REFRESH = 100
+"""Iterations until it is looked again what is empty."""
+LEAST_GAIN_DB = 1.0
+"""Photographs held out must be foretold better than by their own mean color by this much."""
+MOST_SHOWN = 8
+"""Photographs held out that are looked at between stages."""
+
+
+@dataclass(frozen=True)
+class NerfConfig:
+    """Options of learning a field."""
+
+    seconds: float = 60.0
+    """[s] time to learn, without compiling and without looking at held-out photographs."""
+    iterations: int = 0
+    """Instead of a time, a number: the same result for the same seed on one kind of machine."""
+    voxel: float = 0.0
+    """Edge of the last voxels, units of the capture; 0 chooses."""
+    batch: int = 4096
+    """Rays of an iteration."""
+    hold_out: int = 8
+    """Every how manieth photograph is held out to measure with."""
+    seed: int = 0
+    """Of rays and their jitter."""
+
+
+class Score(NamedTuple):
+    """How well photographs that were held out are foretold."""
+
+    seconds: float
+    """[s] learned so far."""
+    iterations: int
+    voxel: float
+    psnr: float
+    """[dB] mean over photographs."""
+    ssim: float
+    train_psnr: float
+    """[dB] of the latest rays learned from."""
+
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f'{self.seconds:6.1f} s {self.iterations:6d} iterations, voxels of {self.voxel:.3g}: '
+            f'held out {self.psnr:.2f} dB, SSIM {self.ssim:.3f}; trained on {self.train_psnr:.2f} dB'
+        )
+
+
+def held_out(num: int, every: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and rows held out, every n-th from the first on; none for every 0."""
+    rows = np.arange(num)
+    out = rows % every == 0 if every > 0 else np.zeros(num, bool)
+    return rows[~out], rows[out]
+
+
+class _Clock:
+    """How much of the time, or of the iterations, is spent; it can be stopped."""
+
+    def __init__(self, config: NerfConfig) -> None:
+        self._config, self._spent, self._since = config, 0.0, 0.0
+        self.iterations = 0
+
+    def go(self) -> None:
+        self._since = time.perf_counter()
+
+    def stop(self) -> None:
+        self._spent += time.perf_counter() - self._since
+
+    @property
+    def seconds(self) -> float:
+        return self._spent
+
+    def progress(self) -> float:
+        if self._config.iterations:
+            return self.iterations / self._config.iterations
+        return (self._spent + time.perf_counter() - self._since) / self._config.seconds
+
+
+def learn(
+    capture: Capture, photos: Photos, space: Space, config: NerfConfig,
+    tell: Callable[[Score], None] = lambda _score: None,
+) -> tuple[Field, Score]:
+    """Learn a field.
+
+    Args:
+        capture: Named in errors.
+        photos: All photographs, also those to be held out.
+        space: What it fills.
+        config: Options.
+        tell: Called with the score after each stage.
+
+    Returns:
+        The field without what no photograph shows, and its score on all photographs held out.
+
+    Raises CaptureError where even those are foretold no better than by one color, as with poses
+    that are not those of the photographs.
+    """  # fmt: skip
+    rows, out = held_out(len(photos.colors), config.hold_out)
+    voxel = config.voxel or default_voxel(space)
+    _compile(space)
+    clock, rng = _Clock(config), np.random.default_rng(config.seed)
+    batches = _batches(photos, rows, config.batch, rng)
+    score, until = None, 0.0
+    clock.go()
+    field = Field.blank(space, voxel * STAGES[0][0])
+    field = field.without(bare(space, field.shape, [capture.views[row] for row in rows]))
+    for size, share in STAGES:
+        until += share
+        field = field.finer(voxel * size) if score else field
+        field, error = _stage(field, batches, clock, until)
+        clock.stop()
+        last = size == STAGES[-1][0]
+        score = evaluate(field, photos, out if last else out[:: 1 + len(out) // MOST_SHOWN])
+        score = score._replace(
+            seconds=clock.seconds, iterations=clock.iterations, train_psnr=-10 * math.log10(error)
+        )
+        tell(score)
+        clock.go()
+    assert score is not None  # there are stages
+    _check(capture, photos, out, score)
+    return field, score
+
+
+def default_voxel(space: Space) -> float:
+    """As many voxels as a minute is enough for."""
+    return 2.0 * max(space.half) / (CELLS_NEAR if space.open else CELLS)
+
+
+def _batches(
+    photos: Photos, rows: np.ndarray, num: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Endless draws of pixels: origins, directions, colors, jitter and brightness behind."""
+    pixels = photos.colors.shape[1]
+    colors, directions = photos.colors.reshape(-1, 3), photos.directions.reshape(-1, 3)
+    while True:
+        view = rows[rng.integers(0, len(rows), num)]
+        at = view * pixels + rng.integers(0, pixels, num)
+        yield (
+            photos.origins[view], directions[at], colors[at],
+            rng.random(num, np.float32), rng.random(num, np.float32),
+        )  # fmt: skip
+
+
+def _stage(
+    field: Field, batches: Iterator[tuple[np.ndarray, ...]], clock: _Clock, until: float
+) -> tuple[Field, float]:
+    """Learn until this share of the time is spent; the field and the error of late batches."""
+    x, y, _ = field.shape
+    grad, first, second = (np.zeros_like(field.grid) for _ in range(3))
+    touched = np.zeros(x * y, np.uint8)
+    scratch = _scratch()
+    late = 0.0
+    fade, spread = np.float32(FADE * field.near), np.float32(SPREAD)
+    for count in itertools.count():
+        progress = clock.progress()
+        if progress >= until and count:
+            break
+        if count % REFRESH == 0 and clock.iterations:
+            field = field.emptied()
+        origins, directions, colors, jitter, grey = next(batches)
+        rays = field.space.rays(origins, directions, field.shape)
+        error = radiance_train.learn(
+            field.grid, grad, touched, field.dims, field.skip, field.space.open, field.near,
+            rays, colors, jitter, grey, spread, fade, *scratch,
+        )  # fmt: skip
+        decay = 0.1 ** min(progress, 1.0)
+        radiance_train.adam(
+            field.grid, grad, first, second, touched, field.dims,
+            np.float32(DENSITY_RATE * decay), np.float32(COLOR_RATE * decay),
+        )  # fmt: skip
+        late = error if not late else 0.95 * late + 0.05 * error
+        clock.iterations += 1
+    return field.emptied(), late
+
+
+def _scratch() -> tuple[np.ndarray, np.ndarray]:
+    most = radiance_train.MOST_SAMPLES
+    return np.zeros((most, 2), np.int32), np.zeros((most, 9), np.float32)
+
+
+def _compile(space: Space) -> None:
+    """Have all kernels compiled, which takes some seconds on a machine's first time."""
+    small = replace(space, near=0.0)
+    field = Field.blank(small, 2.0 * max(small.half)).finer(max(small.half))
+    origins = np.array([small.center], np.float32)
+    directions = np.array([[1.0, 0.0, 0.0]], np.float32)
+    one = np.zeros(1, np.float32)
+    batch = itertools.repeat((origins, directions, directions, one, one))
+    _stage(field, batch, _Clock(NerfConfig(iterations=1)), 0.0)
+    field.look(origins, directions)
+
+
+def evaluate(field: Field, photos: Photos, rows: np.ndarray) -> Score:
+    """Look at photographs `rows` through the field; 0 iterations and nothing trained on."""
+    signals, similar = list[float](), list[float]()
+    for row in rows:
+        directions = photos.directions[row]
+        colors, _ = field.look(np.broadcast_to(photos.origins[row], directions.shape), directions)
+        shape = (*photos.shape, 3)
+        image, truth = colors.reshape(shape), photos.colors[row].reshape(shape)
+        signals.append(psnr(image, truth))
+        similar.append(ssim(image, truth))
+    mean = (float(np.mean(values)) if values else math.nan for values in (signals, similar))
+    return Score(0.0, 0, field.voxel, *mean, math.nan)
+
+
+def _check(capture: Capture, photos: Photos, rows: np.ndarray, score: Score) -> None:
+    plain = [-10.0 * math.log10(max(float(photos.colors[row].var(0).mean()), 1e-10)) for row in rows]
+    if len(rows) and score.psnr < np.mean(plain) + LEAST_GAIN_DB:
+        raise CaptureError(
+            f'{capture.path}: photographs held out are foretold to {score.psnr:.1f} dB, and by '
+            f'their own mean color to {np.mean(plain):.1f} dB: nothing was learned. Check that the '
+            'poses are those of these photographs, camera to world, looking along -z.'
+        )
