@@ -102,3 +102,16 @@ def resampled(grid: Array, shape: Array, new: Array, out: Array) -> None:
                 to = (x * new[1] + y) * new[2] + z
                 for c in range(grid.shape[1]):
                     out[to, c] = between(grid, at, ny * nz, nz, fx, fy, fz, c)
+
+
+@compiled
+def corners(shape: Array, skip: Array, known: Array) -> None:
+    """Say which corners (x * y * z,) belong to a voxel that is not empty."""
+    ny, nz = shape[1], shape[2]
+    known[:] = False
+    for at in range(len(skip)):
+        if skip[at] == 0:
+            for a in range(2):
+                for b in range(2):
+                    for c in range(2):
+                        known[at + (a * ny + b) * nz + c] = True

@@ -114,7 +114,7 @@ def _scatter(
 @compiled
 def _spread(
     grad: Array, touched: Array, shape: Array, spread: Any, ints: Array, floats: Array, count: int,
-    light: Any, gradient: Array, grey: Any, fade: Any,
+    light: Any, gradient: Array, grey: Any, fade: Any, thin: Any,
 ) -> None:
     """Scatter the gradient of one ray, given that of its color, back to front.
 
@@ -141,7 +141,7 @@ def _spread(
         gain += reach_ * (
             TWO * (t * (before - after) - before_t + after_t) + weight * np.float32(0.6667)
         )
-        slope = row[4] * (passing * gain - behind)
+        slope = row[4] * (passing * gain - behind + thin)
         held = min(ONE, t * t / (fade * fade))
         passing += weight
         behind += weight * gain
@@ -160,7 +160,7 @@ def _spread(
 def learn(
     grid: Array, grad: Array, touched: Array, shape: Array, skip: Array, open_: bool, near: Any,
     rays: Array, targets: Array, jitter: Array, grey: Array, spread: Any, fade: Any,
-    ints: Array, floats: Array,
+    thin: Any, ints: Array, floats: Array,
 ) -> float:
     """Add the gradient of a batch of rays to `grad`.
 
@@ -197,7 +197,7 @@ def learn(
         if count > 0:
             _spread(
                 grad, touched, shape, spread, ints, floats, count, light, gradient, grey[i],
-                fade,
+                fade, thin,
             )
     return total / (3 * num)
 

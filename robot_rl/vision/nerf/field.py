@@ -21,7 +21,7 @@ UNSEEN = 0.01
 """Corners whose weight in every ray is less than this are not known."""
 STOP = 0.01
 BACKGROUND = 0.5
-_NOTHING = -20.0
+NOTHING = -20.0
 
 
 def raw_density(opacity: float) -> float:
@@ -62,11 +62,15 @@ class Field:
         """[voxel] way in front of a camera that is empty."""
         return np.float32(self.space.near / self.voxel)
 
-    def finer(self, voxel: float) -> Field:
-        """The same with voxels of another size."""
+    def finer(self, voxel: float, erode: float = 0.0) -> Field:
+        """The same with voxels of another size; what is thin stays as thin per length of way.
+
+        `erode` is taken from raw densities, so that what is solid gets thinner.
+        """
         shape = self.space.shape(voxel)
         grid = np.empty((math.prod(shape), 4), np.float32)
         radiance_empty.resampled(self.grid, self.dims, np.array(shape, np.int64), grid)
+        grid[:, 0] += np.float32(math.log(self.space.size(shape) / self.voxel) - erode)
         return replace(
             self, shape=shape, grid=grid, skip=np.zeros(len(grid), np.uint8)
         ).emptied()
@@ -91,7 +95,7 @@ class Field:
     def without(self, corners: NDArray[np.bool_]) -> Field:
         """The same with nothing at `corners` (x * y * z,)."""
         grid = self.grid.copy()
-        grid[corners] = (_NOTHING, 0.0, 0.0, 0.0)
+        grid[corners] = (NOTHING, 0.0, 0.0, 0.0)
         return replace(self, grid=grid).emptied()
 
     def look(

@@ -20,12 +20,42 @@ from robot_rl.vision.nerf.photos import Photos
 from robot_rl.vision.nerf.sight import bare
 from robot_rl.vision.nerf.space import Space
 
-STAGES = ((4.0, 0.1), (2.0, 0.3), (1.0, 0.6))
-"""Size of voxels in those of the last stage, and the share of the time."""
-DENSITY_RATE, COLOR_RATE = 0.3, 0.1
-"""Steps of Adam at first; a tenth at the end."""
-SPREAD = 0.02
-"""Weight of the distortion loss."""
+
+class Stage(NamedTuple):
+    """A part of learning, with voxels of one size."""
+
+    size: float
+    """Of a voxel, in those of the last stage."""
+    share: float
+    """Of the time."""
+    density_rate: float
+    """Step of Adam for raw densities, if it were the first stage: a tenth at the end of the last.
+    Large steps on coarse voxels put blobs into the air that are never taken away again."""
+    spread: float
+    """Weight of the distortion loss, which draws density together."""
+    thin: float
+    """Weight of the sum of densities along a ray."""
+    erode: float
+    """Taken from raw densities at the begin. Interpolation before softplus makes what is solid
+    thicker by most of a coarse voxel, on the side of the cameras: walls would come out too near."""
+    empty: float
+    """Voxels that take less of the light than this are empty."""
+
+
+BOXED = (
+    Stage(4.0, 0.1, 0.1, 0.0, 3e-4, 0.0, 0.001),
+    Stage(2.0, 0.3, 0.2, 0.005, 3e-4, 2.0, 0.07),
+    Stage(1.0, 0.6, 0.3, 0.02, 3e-4, 2.0, 0.07),
+)
+UNBOUNDED = (
+    Stage(4.0, 0.1, 0.3, 0.02, 0.0, 0.0, 0.001),
+    Stage(2.0, 0.3, 0.3, 0.02, 0.0, 0.0, 0.001),
+    Stage(1.0, 0.6, 0.3, 0.02, 0.0, 0.0, 0.001),
+)
+"""The stages in a box and without bounds, each found by trial (docs/nerf.md): in the open, where
+little is known of what is far, taking thin density away early costs half a decibel."""
+COLOR_RATE = 0.1
+"""Step of Adam for raw colors at first; a tenth at the end."""
 FADE = 1.0
 """Part of the empty way in front of a camera that gradients are scaled down within."""
 CELLS, CELLS_NEAR = 120, 80
@@ -131,16 +161,17 @@ def learn(
     _compile(space)
     clock, rng = _Clock(config), np.random.default_rng(config.seed)
     batches = _batches(photos, rows, config.batch, rng)
+    stages = UNBOUNDED if space.open else BOXED
     score, until = None, 0.0
     clock.go()
-    field = Field.blank(space, voxel * STAGES[0][0])
+    field = Field.blank(space, voxel * stages[0].size)
     field = field.without(bare(space, field.shape, [capture.views[row] for row in rows]))
-    for size, share in STAGES:
-        until += share
-        field = field.finer(voxel * size) if score else field
-        field, error = _stage(field, batches, clock, until)
+    for stage in stages:
+        until += stage.share
+        field = field.finer(voxel * stage.size, stage.erode) if score else field
+        field, error = _stage(field, stage, batches, clock, until)
         clock.stop()
-        last = size == STAGES[-1][0]
+        last = stage is stages[-1]
         score = evaluate(field, photos, out if last else out[:: 1 + len(out) // MOST_SHOWN])
         score = score._replace(
             seconds=clock.seconds, iterations=clock.iterations, train_psnr=-10 * math.log10(error)
@@ -173,7 +204,8 @@ def _batches(
 
 
 def _stage(
-    field: Field, batches: Iterator[tuple[np.ndarray, ...]], clock: _Clock, until: float
+    field: Field, stage: Stage, batches: Iterator[tuple[np.ndarray, ...]], clock: _Clock,
+    until: float,
 ) -> tuple[Field, float]:
     """Learn until this share of the time is spent; the field and the error of late batches."""
     x, y, _ = field.shape
@@ -181,27 +213,27 @@ def _stage(
     touched = np.zeros(x * y, np.uint8)
     scratch = _scratch()
     late = 0.0
-    fade, spread = np.float32(FADE * field.near), np.float32(SPREAD)
+    fade, spread = np.float32(FADE * field.near), np.float32(stage.spread)
     for count in itertools.count():
         progress = clock.progress()
         if progress >= until and count:
             break
-        if count % REFRESH == 0 and clock.iterations:
-            field = field.emptied()
+        if clock.iterations and count % REFRESH == 0:
+            field = field.emptied(stage.empty)
         origins, directions, colors, jitter, grey = next(batches)
         rays = field.space.rays(origins, directions, field.shape)
         error = radiance_train.learn(
             field.grid, grad, touched, field.dims, field.skip, field.space.open, field.near,
-            rays, colors, jitter, grey, spread, fade, *scratch,
+            rays, colors, jitter, grey, spread, fade, np.float32(stage.thin), *scratch,
         )  # fmt: skip
         decay = 0.1 ** min(progress, 1.0)
         radiance_train.adam(
             field.grid, grad, first, second, touched, field.dims,
-            np.float32(DENSITY_RATE * decay), np.float32(COLOR_RATE * decay),
+            np.float32(stage.density_rate * decay), np.float32(COLOR_RATE * decay),
         )  # fmt: skip
         late = error if not late else 0.95 * late + 0.05 * error
         clock.iterations += 1
-    return field.emptied(), late
+    return field.emptied(stage.empty), late
 
 
 def _scratch() -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +249,7 @@ def _compile(space: Space) -> None:
     directions = np.array([[1.0, 0.0, 0.0]], np.float32)
     one = np.zeros(1, np.float32)
     batch = itertools.repeat((origins, directions, directions, one, one))
-    _stage(field, batch, _Clock(NerfConfig(iterations=1)), 0.0)
+    _stage(field, BOXED[0], batch, _Clock(NerfConfig(iterations=1)), 0.0)
     field.look(origins, directions)
 
 
