@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from robot_rl.commands import bench, data, everyday, people, teleop
+from robot_rl.commands import bench, data, everyday, nerf, people, teleop
 
 COMMANDS: dict[str, Any] = {
     'list': everyday.List,
@@ -28,6 +28,12 @@ COMMANDS: dict[str, Any] = {
     'data filter': data.DataFilter,
     'data convert': data.DataConvert,
     'data export-lerobot': data.DataExportLerobot,
+    'nerf capture': nerf.NerfCapture,
+    'nerf train': nerf.NerfTrain,
+    'nerf align': nerf.NerfAlign,
+    'nerf render': nerf.NerfRender,
+    'nerf bake': nerf.NerfBake,
+    'nerf gap': nerf.NerfGap,
     'bench sim': bench.BenchSim,
     'bench lidar': bench.BenchLidar,
     'bench render': bench.BenchRender,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.kernels.radiance import ONE, ZERO, compiled, inlined
+from robot_rl.kernels.radiance import ONE, TWO, ZERO, compiled, inlined
 
 Array = NDArray[Any]
 
@@ -40,26 +40,59 @@ def turn_of(y: Any, x: Any) -> Any:
 
 
 @inlined
-def texel(x: Any, y: Any, z: Any, rows: int, columns: int) -> int:
-    """Which texel of a panorama (rows, columns) a direction of any length meets."""
+def texel(x: Any, y: Any, z: Any, rows: int, columns: int) -> Any:
+    """Row and column, with their fractions, where a direction of any length meets a panorama."""
     flat = math.sqrt(x * x + y * y)
-    column = int((turn_of(y, x) + _PI) * np.float32(columns / (2.0 * math.pi)))
-    row = int((_QUARTER - turn_of(z, flat)) * np.float32(rows / math.pi))
-    return min(max(row, 0), rows - 1) * columns + min(max(column, 0), columns - 1)
+    column = (turn_of(y, x) + _PI) * (np.float32(columns) / (TWO * _PI))
+    row = (_QUARTER - turn_of(z, flat)) * (np.float32(rows) / _PI)
+    return row, column
+
+
+@inlined
+def cell(row: Any, column: Any, rows: int, columns: int) -> int:
+    """Number of the texel at a place of `texel`."""
+    return min(int(row), rows - 1) * columns + min(int(column), columns - 1)
+
+
+@inlined
+def mixed(image: Array, row: Any, column: Any, rows: int, columns: int, c: int) -> Any:
+    """Color `c` between the middles of the four texels around a place of `texel`."""
+    r, q = max(row - HALF, ZERO), column - HALF
+    if q < ZERO:
+        q += np.float32(columns)
+    above, left = min(int(r), rows - 1), min(int(q), columns - 1)
+    fr, fq = r - np.float32(above), q - np.float32(left)
+    below, right = min(above + 1, rows - 1), left + 1
+    if right == columns:
+        right = 0
+    first = (ONE - fq) * image[above * columns + left, c] + fq * image[above * columns + right, c]
+    last = (ONE - fq) * image[below * columns + left, c] + fq * image[below * columns + right, c]
+    return (ONE - fr) * first + fr * last
 
 
 @compiled
 def look(
-    probes: Array, images: Array, ways: Array, rows: int, columns: int, nearest: Array,
-    corner: Array, spacing: Any, pixels: Array, origins: Array, turns: Array, rounds: int,
-    rgb: Array, depth: Array,
+    probes: Array,
+    images: Array,
+    ways: Array,
+    rows: int,
+    columns: int,
+    nearest: Array,
+    corner: Array,
+    spacing: Any,
+    pixels: Array,
+    origins: Array,
+    turns: Array,
+    rounds: int,
+    rgb: Array,
+    depth: Array,
 ) -> None:
     """Draw images of cameras from the probe that is nearest to each.
 
     Args:
         probes: (k, 3) float32 [m] places of probes.
         images: (k, rows * columns, 3) uint8.
-        ways: (k, rows * columns) float16 as uint16 or float32 [m].
+        ways: (k, rows * columns) float32 [m].
         rows, columns: Of a panorama: up to down, and -pi to pi about z.
         nearest: (a, b, c) int32 the probe nearest to each place of a lattice.
         corner: (3,) float32 [m] first place of the lattice.
@@ -86,11 +119,13 @@ def look(
             dx = m[0, 0] * px + m[0, 1] * py + m[0, 2] * pz
             dy = m[1, 0] * px + m[1, 1] * py + m[1, 2] * pz
             dz = m[2, 0] * px + m[2, 1] * py + m[2, 2] * pz
-            at = texel(dx, dy, dz, rows, columns)
-            t = way[at]
+            row, column = texel(dx, dy, dz, rows, columns)
+            t = way[cell(row, column, rows, columns)]
             for _ in range(rounds):
                 x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
-                at = texel(x, y, z, rows, columns)
+                row, column = texel(x, y, z, rows, columns)
+                at = cell(row, column, rows, columns)
                 t = max(t + way[at] - math.sqrt(x * x + y * y + z * z), ZERO)
-            rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2] = image[at, 0], image[at, 1], image[at, 2]
+            for c in range(3):
+                rgb[i, j, c] = np.uint8(mixed(image, row, column, rows, columns, c) + HALF)
             depth[i, j] = t * pz

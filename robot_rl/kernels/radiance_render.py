@@ -29,7 +29,13 @@ MOST_STEPS = 8192
 
 @inlined
 def along(
-    grid: Array, shape: Array, skip: Array, open_: bool, near: Any, ray: Any, background: Any,
+    grid: Array,
+    shape: Array,
+    skip: Array,
+    open_: bool,
+    near: Any,
+    ray: Any,
+    background: Any,
     stop: Any,
 ) -> Any:
     """Red, green, blue and depth [voxel] of a ray, six numbers; see `render`."""
@@ -75,8 +81,16 @@ def along(
 
 @compiled
 def render(
-    grid: Array, shape: Array, skip: Array, open_: bool, near: Any, rays: Array, background: Any,
-    stop: Any, colors: Array, depths: Array,
+    grid: Array,
+    shape: Array,
+    skip: Array,
+    open_: bool,
+    near: Any,
+    rays: Array,
+    background: Any,
+    stop: Any,
+    colors: Array,
+    depths: Array,
 ) -> None:
     """Look along rays.
 
@@ -103,8 +117,19 @@ def render(
 
 @compiled
 def frames(
-    grid: Array, shape: Array, skip: Array, open_: bool, near: Any, pixels: Array, origins: Array,
-    turns: Array, scale: Any, background: Any, stop: Any, rgb: Array, depth: Array,
+    grid: Array,
+    shape: Array,
+    skip: Array,
+    open_: bool,
+    near: Any,
+    pixels: Array,
+    origins: Array,
+    turns: Array,
+    scale: Any,
+    background: Any,
+    stop: Any,
+    rgb: Array,
+    depth: Array,
 ) -> None:
     """Draw images of cameras.
 
@@ -129,9 +154,7 @@ def frames(
                 m[1, 0] * x + m[1, 1] * y + m[1, 2] * z,
                 m[2, 0] * x + m[2, 1] * y + m[2, 2] * z,
             )  # fmt: skip
-            red, green, blue, way = along(
-                grid, shape, skip, open_, near, ray, background, stop
-            )
+            red, green, blue, way = along(grid, shape, skip, open_, near, ray, background, stop)
             rgb[i, j, 0] = np.uint8(full * red + HALF)
             rgb[i, j, 1] = np.uint8(full * green + HALF)
             rgb[i, j, 2] = np.uint8(full * blue + HALF)

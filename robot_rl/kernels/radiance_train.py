@@ -37,8 +37,15 @@ OPAQUE = np.float32(1e-3)
 
 @compiled
 def march(
-    grid: Array, shape: Array, skip: Array, open_: bool, near: Any, ray: Array, jitter: Any,
-    ints: Array, floats: Array,
+    grid: Array,
+    shape: Array,
+    skip: Array,
+    open_: bool,
+    near: Any,
+    ray: Array,
+    jitter: Any,
+    ints: Array,
+    floats: Array,
 ) -> Any:
     """Collect the samples of a ray that are not known to be empty.
 
@@ -113,8 +120,18 @@ def _scatter(
 
 @compiled
 def _spread(
-    grad: Array, touched: Array, shape: Array, spread: Any, ints: Array, floats: Array, count: int,
-    light: Any, gradient: Array, grey: Any, fade: Any, thin: Any,
+    grad: Array,
+    touched: Array,
+    shape: Array,
+    spread: Any,
+    ints: Array,
+    floats: Array,
+    count: int,
+    light: Any,
+    gradient: Array,
+    grey: Any,
+    fade: Any,
+    thin: Any,
 ) -> None:
     """Scatter the gradient of one ray, given that of its color, back to front.
 
@@ -158,9 +175,22 @@ def _spread(
 
 @compiled
 def learn(
-    grid: Array, grad: Array, touched: Array, shape: Array, skip: Array, open_: bool, near: Any,
-    rays: Array, targets: Array, jitter: Array, grey: Array, spread: Any, fade: Any,
-    thin: Any, ints: Array, floats: Array,
+    grid: Array,
+    grad: Array,
+    touched: Array,
+    shape: Array,
+    skip: Array,
+    open_: bool,
+    near: Any,
+    rays: Array,
+    targets: Array,
+    jitter: Array,
+    grey: Array,
+    spread: Any,
+    fade: Any,
+    thin: Any,
+    ints: Array,
+    floats: Array,
 ) -> float:
     """Add the gradient of a batch of rays to `grad`.
 
@@ -184,9 +214,7 @@ def learn(
     total = 0.0
     gradient = np.zeros(3, np.float32)
     for i in range(num):
-        count, light = march(
-            grid, shape, skip, open_, near, rays[i], jitter[i], ints, floats
-        )
+        count, light = march(grid, shape, skip, open_, near, rays[i], jitter[i], ints, floats)
         for c in range(3):
             color = light * grey[i]
             for k in range(count):
@@ -196,16 +224,32 @@ def learn(
             gradient[c] = error
         if count > 0:
             _spread(
-                grad, touched, shape, spread, ints, floats, count, light, gradient, grey[i],
-                fade, thin,
+                grad,
+                touched,
+                shape,
+                spread,
+                ints,
+                floats,
+                count,
+                light,
+                gradient,
+                grey[i],
+                fade,
+                thin,
             )
     return total / (3 * num)
 
 
 @compiled
 def adam(
-    grid: Array, grad: Array, first: Array, second: Array, touched: Array, shape: Array,
-    density_rate: Any, color_rate: Any,
+    grid: Array,
+    grad: Array,
+    first: Array,
+    second: Array,
+    touched: Array,
+    shape: Array,
+    density_rate: Any,
+    color_rate: Any,
 ) -> None:
     """Move the voxels that have a gradient, and clear it: Adam without the others' momentum.
 
@@ -229,8 +273,10 @@ def adam(
             start = (x * ny + y) * nz
             for at in range(start, start + nz):
                 if (
-                    grad[at, 0] == ZERO and grad[at, 1] == ZERO
-                    and grad[at, 2] == ZERO and grad[at, 3] == ZERO
+                    grad[at, 0] == ZERO
+                    and grad[at, 1] == ZERO
+                    and grad[at, 2] == ZERO
+                    and grad[at, 3] == ZERO
                 ):
                     continue
                 for c in range(4):

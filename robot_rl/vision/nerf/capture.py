@@ -93,7 +93,7 @@ def read_capture(path: Path) -> Capture:
 def _complete(file: Path, views: list[View], missing: list[str]) -> None:
     """Refuse what nothing can be learned from, warn of what little can be."""
     total = len(views) + len(missing)
-    if len(views) < len(missing) or total >= 2 and len(views) < 2:
+    if len(views) < len(missing) or (total >= 2 and len(views) < 2):
         raise CaptureError(
             f'{file} names {total} photographs, of which {len(missing)} are missing, the first '
             f'{missing[0]!r}. At least half must be there: copy them beside the file.'
@@ -185,7 +185,9 @@ def _camera(where: str, data: Mapping[str, Any], path: Path) -> Camera:
         fy = 0.5 * height / math.tan(0.5 * angle)
     fy = fx if fy is None else _number(where, 'fl_y', fy)
     middle = (data.get('cx', 0.5 * width), data.get('cy', 0.5 * height))
-    cx, cy = (_number(where, name, value) for name, value in zip(('cx', 'cy'), middle, strict=True))
+    cx, cy = (
+        _number(where, name, value) for name, value in zip(('cx', 'cy'), middle, strict=True)
+    )
     k = [_number(where, name, data.get(name, 0.0)) for name in ('k1', 'k2', 'p1', 'p2', 'k3')]
     lens = k[0], k[1], k[2], k[3], k[4]
     try:

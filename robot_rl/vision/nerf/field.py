@@ -71,9 +71,7 @@ class Field:
         grid = np.empty((math.prod(shape), 4), np.float32)
         radiance_empty.resampled(self.grid, self.dims, np.array(shape, np.int64), grid)
         grid[:, 0] += np.float32(math.log(self.space.size(shape) / self.voxel) - erode)
-        return replace(
-            self, shape=shape, grid=grid, skip=np.zeros(len(grid), np.uint8)
-        ).emptied()
+        return replace(self, shape=shape, grid=grid, skip=np.zeros(len(grid), np.uint8)).emptied()
 
     def emptied(self, opacity: float = EMPTY) -> Field:
         """The same, knowing anew what is empty."""

@@ -32,6 +32,11 @@ class Frame:
         """The world is the capture."""
         return cls(np.eye(3), np.zeros(3), 1.0)
 
+    def __str__(self) -> str:
+        """What scale and level were taken from."""
+        metric = self.metric or 'units of the capture taken for meters'
+        return f'{self.scale:.5g} m a unit ({metric}), up by {self.level or "the capture"}'
+
     def to_world(self, points: Array) -> Array:
         """[m] of points (..., 3) of the capture."""
         return self.scale * points @ self.rotation.T + self.translation

@@ -128,6 +128,15 @@ def save_probes(path: Path, probes: Probes) -> None:
     write_file(path, file.getvalue())
 
 
+def is_probes(path: Path) -> bool:
+    """Whether a file looks like one of probes; whether it is sound is another matter."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return 'ways.npy' in file.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def load_probes(path: Path) -> Probes:
     """Read probes. Raises SceneFileError for a file that is missing, damaged or something else."""
     try:
@@ -178,6 +187,4 @@ class ProbeRenderer:
             matrix_of(quat).astype(np.float32), ROUNDS, rgb, depth,
         )  # fmt: skip
         shape = (num, self.camera.height, self.camera.width)
-        return Frames(
-            rgb.reshape(*shape, 3), depth.reshape(shape), np.full(shape, -1, np.int32)
-        )
+        return Frames(rgb.reshape(*shape, 3), depth.reshape(shape), np.full(shape, -1, np.int32))

@@ -98,7 +98,7 @@ def load_scene(path: Path) -> NerfScene:
             f'The scene {path} is of version {header.get("version")}, expected {VERSION}. Learn it '
             'anew with: robot_rl nerf train'
         )
-    if not _KEYS <= header.keys() or header['digest'] != _digest(header, arrays):
+    if not header.keys() >= _KEYS or header['digest'] != _digest(header, arrays):
         raise _damaged(path, 'its content does not have its digest')
     return _scene(cast('Mapping[str, Any]', header), arrays)
 

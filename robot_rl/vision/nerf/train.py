@@ -107,6 +107,11 @@ class Score(NamedTuple):
         )
 
 
+def number(value: float) -> float | None:
+    """A number that JSON takes: None for none."""
+    return value if math.isfinite(value) else None
+
+
 def held_out(num: int, every: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from and rows held out, every n-th from the first on; none for every 0."""
     rows = np.arange(num)
@@ -138,7 +143,10 @@ class _Clock:
 
 
 def learn(
-    capture: Capture, photos: Photos, space: Space, config: NerfConfig,
+    capture: Capture,
+    photos: Photos,
+    space: Space,
+    config: NerfConfig,
     tell: Callable[[Score], None] = lambda _score: None,
 ) -> tuple[Field, Score]:
     """Learn a field.
@@ -157,7 +165,7 @@ def learn(
     that are not those of the photographs.
     """  # fmt: skip
     rows, out = held_out(len(photos.colors), config.hold_out)
-    voxel = config.voxel or default_voxel(space)
+    voxel = config.voxel or default_voxel(space, config)
     _compile(space)
     clock, rng = _Clock(config), np.random.default_rng(config.seed)
     batches = _batches(photos, rows, config.batch, rng)
@@ -183,9 +191,11 @@ def learn(
     return field, score
 
 
-def default_voxel(space: Space) -> float:
-    """As many voxels as a minute is enough for."""
-    return 2.0 * max(space.half) / (CELLS_NEAR if space.open else CELLS)
+def default_voxel(space: Space, config: NerfConfig) -> float:
+    """As many voxels as the time is enough for: their number grows with it."""
+    more = max(0.0, min(config.seconds / 60.0, 3.0)) if not config.iterations else 1.0
+    cells = (CELLS_NEAR if space.open else CELLS) * max(more, 0.05) ** (1.0 / 3.0)
+    return 2.0 * max(space.half) / cells
 
 
 def _batches(
@@ -204,7 +214,10 @@ def _batches(
 
 
 def _stage(
-    field: Field, stage: Stage, batches: Iterator[tuple[np.ndarray, ...]], clock: _Clock,
+    field: Field,
+    stage: Stage,
+    batches: Iterator[tuple[np.ndarray, ...]],
+    clock: _Clock,
     until: float,
 ) -> tuple[Field, float]:
     """Learn until this share of the time is spent; the field and the error of late batches."""
@@ -268,7 +281,9 @@ def evaluate(field: Field, photos: Photos, rows: np.ndarray) -> Score:
 
 
 def _check(capture: Capture, photos: Photos, rows: np.ndarray, score: Score) -> None:
-    plain = [-10.0 * math.log10(max(float(photos.colors[row].var(0).mean()), 1e-10)) for row in rows]
+    plain = [
+        -10.0 * math.log10(max(float(photos.colors[row].var(0).mean()), 1e-10)) for row in rows
+    ]
     if len(rows) and score.psnr < np.mean(plain) + LEAST_GAIN_DB:
         raise CaptureError(
             f'{capture.path}: photographs held out are foretold to {score.psnr:.1f} dB, and by '

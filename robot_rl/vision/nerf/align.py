@@ -1,0 +1,188 @@
+"""Give a learned place meters and a level floor.
+
+The scale comes from a distance that is known: between two cameras, or between what two pixels show.
+Which way is up comes from the capture's z axis, from how people hold cameras, or from the floor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.errors import CaptureError
+from robot_rl.vision.nerf.capture import Capture
+from robot_rl.vision.nerf.field import Field
+from robot_rl.vision.nerf.frame import Frame
+from robot_rl.vision.nerf.photos import Photos
+from robot_rl.vision.optics import rays
+
+Array = NDArray[np.float64]
+TRIES = 300
+CLOSE = 0.02
+"""Points this near to a plane belong to it, in the median way to what cameras see."""
+STEEPEST = 0.85
+"""Cosine of the angle to the way up within which a plane may be a floor."""
+LEAST_FLOOR = 0.08
+"""Share of all points that lie on a floor."""
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance that was measured on the spot."""
+
+    first: str
+    """A photograph, for the place of its camera, or PHOTOGRAPH@x,y for what this pixel shows."""
+    second: str
+    meters: float
+
+    @classmethod
+    def parse(cls, text: str) -> Distance:
+        """Read 'first second meters'. Raises CaptureError for something else."""
+        words = text.split()
+        try:
+            first, second, meters = words
+            value = float(meters)
+        except ValueError:
+            value = 0.0
+        if not 0.0 < value < 1e6:
+            raise CaptureError(
+                f"A known distance reads like 'images/0001.jpg images/0002.jpg 0.85', got {text!r}."
+                ' Give two photographs, or PHOTOGRAPH@x,y for what a pixel shows, and meters.'
+            )
+        return cls(words[0], words[1], value)
+
+
+def aligned(
+    capture: Capture, photos: Photos, field: Field, known: Distance | None, level: str
+) -> Frame:
+    """The frame of a field: its scale from `known`, up from 'capture', 'cameras' or 'floor'.
+
+    Raises CaptureError as `scaled` and `leveled` do.
+    """
+    frame = Frame.identity() if level == 'capture' else upright(capture)
+    if level == 'floor':
+        frame = leveled(frame, surface(field, photos))
+    return frame if known is None else scaled(frame, capture, field, known)
+
+
+def surface(field: Field, photos: Photos, num: int = 20_000) -> Array:
+    """Points (n, 3) of the capture that photographs show, n up to `num`."""
+    rng = np.random.default_rng(0)
+    view = rng.integers(0, len(photos.origins), num)
+    ways = photos.directions[view, rng.integers(0, photos.directions.shape[1], num)]
+    origins = photos.origins[view]
+    _, depth = field.look(origins, ways)
+    seen = np.isfinite(depth)
+    return (origins + depth[:, None] * ways)[seen].astype(np.float64)
+
+
+def scaled(frame: Frame, capture: Capture, field: Field, known: Distance) -> Frame:
+    """The frame with the scale that makes a known distance right.
+
+    Raises CaptureError for photographs that are not in the capture, pixels that show nothing, and
+    ends that are in one place.
+    """
+    ends = [_point(capture, field, name) for name in (known.first, known.second)]
+    length = float(np.linalg.norm(ends[0] - ends[1]))
+    if not length > 1e-9:
+        raise CaptureError(
+            f'{known.first} and {known.second} are in one place, but {known.meters} m apart. Give '
+            'two ends of something.'
+        )
+    return replace(
+        frame,
+        scale=known.meters / length,
+        translation=frame.translation * (known.meters / length / frame.scale),
+        metric=f'{known.first} to {known.second}: {known.meters} m',
+    )
+
+
+def _point(capture: Capture, field: Field, text: str) -> Array:
+    """Place (3,) in the capture of a camera or of what a pixel shows."""
+    name, _, pixel = text.partition('@')
+    views = {view.name: view for view in capture.views}
+    views |= {view.path.name: view for view in capture.views}
+    if name not in views:
+        raise CaptureError(
+            f'{capture.path} has no photograph {name!r}, but for example '
+            f'{capture.views[0].name!r}. Name one of them.'
+        )
+    view = views[name]
+    if not pixel:
+        return view.position
+    try:
+        x, y = map(float, pixel.split(','))
+    except ValueError:
+        raise CaptureError(
+            f'A pixel reads like {name}@540,960, got {text!r}. Give its column and row.'
+        ) from None
+    flat = rays(view.camera, np.array([[x, y]]))[0]
+    way = view.rotation @ np.array([*flat, 1.0])
+    way /= np.linalg.norm(way)
+    _, depth = field.look(view.position[None], way[None])
+    if not np.isfinite(depth[0]):
+        raise CaptureError(f'{text} shows nothing that has a depth. Choose another pixel.')
+    return view.position + float(depth[0]) * way
+
+
+def upright(capture: Capture) -> Frame:
+    """Turn the capture so that z is where cameras have their upper edge in the mean."""
+    ups = np.array([-view.rotation[:, 1] for view in capture.views]).mean(axis=0)
+    turn = turn_between(ups / np.linalg.norm(ups), np.array([0.0, 0.0, 1.0]))
+    return Frame(turn, np.zeros(3), 1.0, level='mean of the cameras')
+
+
+def turn_between(first: Array, second: Array) -> Array:
+    """The smallest turn (3, 3) from one unit vector (3,) to another."""
+    axis, cosine = np.cross(first, second), float(first @ second)
+    if cosine < -1.0 + 1e-9:
+        side = np.eye(3)[np.abs(first).argmin()]
+        axis = np.cross(first, side)
+        axis /= np.linalg.norm(axis)
+        return 2.0 * np.outer(axis, axis) - np.eye(3)
+    skew = np.array([
+        [0.0, -axis[2], axis[1]], [axis[2], 0.0, -axis[0]], [-axis[1], axis[0], 0.0],
+    ])  # fmt: skip
+    return np.eye(3) + skew + skew @ skew / (1.0 + cosine)
+
+
+def leveled(frame: Frame, points: Array, seed: int = 0) -> Frame:
+    """Turn and move a frame so that the floor is z = 0: the lowest large level plane (RANSAC).
+
+    Args:
+        frame: Whose z is roughly up.
+        points: (n, 3) of the capture, of surfaces.
+        seed: Of the draws.
+
+    Raises CaptureError where no such plane is found.
+    """
+    world = frame.to_world(points)
+    close = CLOSE * float(np.median(np.linalg.norm(world - np.median(world, axis=0), axis=1)))
+    best, rng = None, np.random.default_rng(seed)
+    for _ in range(TRIES):
+        a, b, c = world[rng.integers(0, len(world), 3)]
+        normal = np.cross(b - a, c - a)
+        length = np.linalg.norm(normal)
+        if length < 1e-12 or abs(normal[2]) < STEEPEST * length:
+            continue
+        normal *= np.sign(normal[2]) / length
+        off = (world - a) @ normal
+        on = np.abs(off) < close
+        below = float((off < -2.0 * close).mean())
+        worth = float(on.mean()) - 2.0 * below
+        if on.mean() > LEAST_FLOOR and (best is None or worth > best[0]):
+            best = worth, on
+    if best is None:
+        raise CaptureError(
+            f'No level floor is seen among {len(points)} points. Give a capture that shows at '
+            'least some of it, or leave the floor out.'
+        )
+    floor = world[best[1]]
+    middle = floor.mean(axis=0)
+    normal = np.linalg.svd(floor - middle, full_matrices=False)[2][2]
+    turn = turn_between(normal * np.sign(normal[2]), np.array([0.0, 0.0, 1.0]))
+    moved = turn @ frame.translation
+    moved[2] -= (turn @ middle)[2]
+    return replace(frame, rotation=turn @ frame.rotation, translation=moved, level='floor')
