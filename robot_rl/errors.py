@@ -81,7 +81,7 @@ class TeleopError(RobotRLError):
 
 
 class CaptureError(RobotRLError):
-    """Photographs of a place that nothing can be learned from: missing, without poses, mirrored."""
+    """Photographs of a place that nothing can be learned from, such as mirrored ones."""
 
 
 class SceneFileError(RobotRLError):

@@ -106,7 +106,8 @@ def write_capture(folder: Path, views: int, width: int, height: int, seed: int) 
     """Photograph the room into a new `folder`: transforms.json, images/, and depth.npz.
 
     depth.npz has (views, height, width) float32 [m] along the axes of the cameras, by the middle
-    of each pixel; images average 16 rays of each. Raises RunFolderError for a folder that is there.
+    of each pixel; images average 16 rays of each. Raises RunFolderError where
+    `folder` is there already.
     """
     from PIL import Image
 

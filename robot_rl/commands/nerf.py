@@ -71,6 +71,7 @@ class NerfTrain:
         """Learn, telling how good it is, align, and write."""
         from robot_rl.vision.nerf import align, train
         from robot_rl.vision.nerf.capture import read_capture
+        from robot_rl.vision.nerf.evaluate import number
         from robot_rl.vision.nerf.photos import load
         from robot_rl.vision.nerf.scene import NerfScene, save_scene
         from robot_rl.vision.nerf.space import space_of
@@ -88,7 +89,7 @@ class NerfTrain:
         about = {
             'capture': str(self.capture), 'scale': self.scale, 'seed': self.seed,
             'hold_out': self.hold_out, 'seconds': score.seconds, 'iterations': score.iterations,
-            'psnr': train.number(score.psnr), 'ssim': train.number(score.ssim),
+            'psnr': number(score.psnr), 'ssim': number(score.ssim),
         }  # fmt: skip
         save_scene(self.out, NerfScene(learned, frame, about))
         print(f'{self.out}: {frame}')
@@ -178,7 +179,8 @@ class NerfBake:
         """Look around everywhere, and write."""
         import numpy as np
 
-        from robot_rl.vision.nerf.probes import bake, save_probes
+        from robot_rl.vision.nerf.probe_file import save_probes
+        from robot_rl.vision.nerf.probes import bake
         from robot_rl.vision.nerf.scene import load_scene
 
         scene = load_scene(self.scene)
@@ -201,13 +203,14 @@ class NerfGap:
 
     def run(self) -> int:
         """Compare and print."""
-        from robot_rl.vision.nerf import gap, train
+        from robot_rl.vision.nerf import gap
+        from robot_rl.vision.nerf.evaluate import held_out
         from robot_rl.vision.nerf.scene import load_scene
 
         scene = load_scene(self.scene)
         capture, photos = _photos(self.capture, int(scene.about['scale']))
         every = int(scene.about['hold_out']) if self.every is None else self.every
-        rows = train.held_out(len(capture.views), every)[1]
+        rows = held_out(len(capture.views), every)[1]
         print(gap.text(gap.gap(scene, photos, [view.name for view in capture.views], rows),
                        gap.feature_scale(photos, rows)))  # fmt: skip
         return 0

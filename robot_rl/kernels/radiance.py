@@ -5,12 +5,11 @@ are interpolated linearly and then made a density, softplus(raw + SHIFT) per ste
 between 0 and 1, as in DVGO (Sun et al., "Direct voxel grid optimization", 2022): a surface can be
 sharper than a voxel. Nothing depends on the direction one looks in.
 
-A space is a box, or all of space, contracted into a cube of twice the size of what is near: within
-the unit cube nothing changes, beyond it x becomes (2 - 1 / |x|) x / |x| in the maximum norm (Barron
-et al., "Mip-NeRF 360", 2022; the norm as in Nerfacto). Steps have one length there, so that they
-grow with the square of the distance. Rays are in voxels: from the
-grid's corner in a box, from its middle where space is contracted, where a voxel is one of those
-nearby.
+A space is a box, or all of space, contracted into a cube of twice the size of what is near:
+within the unit cube nothing changes, beyond it x becomes (2 - 1 / |x|) x / |x| in the maximum norm
+(Barron et al., "Mip-NeRF 360", 2022; the norm as in Nerfacto). Steps have one length in the cube,
+so that they grow with the square of the distance. Rays are in voxels: from the grid's corner in a
+box, from its middle where space is contracted, where a voxel is one of those nearby.
 """
 
 from __future__ import annotations
@@ -68,8 +67,12 @@ def contracted(x: Any, y: Any, z: Any, dx: Any, dy: Any, dz: Any) -> Any:
     """Where a point lies in the contracted cube, and how fast it moves there with a unit of way.
 
     Args:
-        x, y, z: The point, in units of what is near.
-        dx, dy, dz: Unit direction.
+        x: Of the point, in units of what is near.
+        y: The same.
+        z: The same.
+        dx: Of a unit direction.
+        dy: The same.
+        dz: The same.
 
     Returns:
         The contracted point and the length of the derivative.

@@ -1,10 +1,10 @@
 """Look up panoramas with depth instead of following rays; compiled by numba.
 
 A probe is an equirectangular image of all directions with the way to what is seen. A ray from near
-a probe meets, after a way of its own, a point that the probe sees in another direction: guess the
-way, look up how far away the probe sees something in the direction of the point, correct the guess
-by the difference, and again. Two or three rounds are enough where the probe is near (a fixed point,
-as in parallax-corrected reflections).
+a probe meets, after a way of its own, a point that the probe sees in another direction: guess
+the way, look up how far away the probe sees something in the direction of the point, correct the
+guess by the difference, and again. Two or three rounds are enough where the probe is near (a fixed
+point, as in parallax-corrected reflections).
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def look(
         probes: (k, 3) float32 [m] places of probes.
         images: (k, rows * columns, 3) uint8.
         ways: (k, rows * columns) float32 [m].
-        rows, columns: Of a panorama: up to down, and -pi to pi about z.
+        rows: Of a panorama, from straight up to straight down.
+        columns: Of a panorama, from -pi to pi about z.
         nearest: (a, b, c) int32 the probe nearest to each place of a lattice.
         corner: (3,) float32 [m] first place of the lattice.
         spacing: [m] of the lattice.

@@ -134,7 +134,13 @@ def frames(
     """Draw images of cameras.
 
     Args:
-        grid, shape, skip, open_, near, background, stop: See `render`.
+        grid: See `render`, as for all that is not told here.
+        shape: See there.
+        skip: See there.
+        open_: See there.
+        near: See there.
+        background: See there.
+        stop: See there.
         pixels: (p, 3) float32 unit vectors in the optical frame.
         origins: (n, 3) float32 [voxel], as those of rays.
         turns: (n, 3, 3) float32 from the optical frame to that of the grid.

@@ -1,4 +1,4 @@
-"""One iteration of learning a radiance field from pixels: forward, backward and Adam, fused.
+"""One iteration of learning a radiance field from pixels: forward and backward, fused.
 
 Each ray is marched, what it should have seen compared with what it saw, and the gradient scattered
 at once to the corners of the voxels that it met; nothing of the size of a batch is kept.
@@ -6,98 +6,15 @@ at once to the corners of the voxels that it met; nothing of the size of a batch
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.kernels.radiance import (
-    ONE,
-    SHIFT,
-    TWO,
-    ZERO,
-    between,
-    compiled,
-    inlined,
-    placed,
-    sigmoid,
-    softplus,
-    span,
-)
+from robot_rl.kernels.radiance import ONE, TWO, ZERO, compiled, inlined
+from robot_rl.kernels.radiance_march import SLIGHT, march
 
 Array = NDArray[Any]
-
-MOST_SAMPLES = 2048
-SLIGHT = np.float32(1e-4)
-"""A sample of less weight than this has no color."""
-OPAQUE = np.float32(1e-3)
-"""A ray ends where less light than this comes through."""
-
-
-@compiled
-def march(
-    grid: Array,
-    shape: Array,
-    skip: Array,
-    open_: bool,
-    near: Any,
-    ray: Array,
-    jitter: Any,
-    ints: Array,
-    floats: Array,
-) -> Any:
-    """Collect the samples of a ray that are not known to be empty.
-
-    Args:
-        grid: (x * y * z, 4) float32.
-        shape: (3,) int64.
-        skip: (x * y * z,) uint8: voxels to the nearest that is not empty.
-        open_: Whether space is contracted.
-        near: Length of way that is left out [voxel].
-        ray: (6,) float32, origin and unit direction, in voxels from the grid's corner; where space
-            is contracted, in voxels from its middle.
-        jitter: Part of a step by which samples are moved.
-        ints: (MOST_SAMPLES, 2) int32, written: row of the voxel, column (x * y).
-        floats: (MOST_SAMPLES, 9) float32, written: place within the voxel, density, its slope,
-            weight, three colors.
-
-    Returns:
-        Number of samples, and the light that comes through.
-    """
-    ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
-    deep, wide = shape[2], shape[1] * shape[2]
-    t, far = span(ray, shape, open_, near)
-    t += jitter
-    light, count, steps = ONE, 0, 0
-    while t < far and count < MOST_SAMPLES and steps < 4 * MOST_SAMPLES:
-        steps += 1
-        at, column, fx, fy, fz, step = placed(
-            ox + t * dx, oy + t * dy, oz + t * dz, dx, dy, dz, shape, open_
-        )
-        if step < ZERO:
-            break
-        empty = skip[at]
-        if empty > 0:
-            t += step * np.float32(empty)
-            continue
-        density, slope = softplus(between(grid, at, wide, deep, fx, fy, fz, 0) + SHIFT)
-        passed = math.exp(-density)
-        weight = light * (ONE - passed)
-        row = floats[count]
-        ints[count, 0], ints[count, 1] = at, column
-        row[0], row[1], row[2], row[3], row[4], row[5] = fx, fy, fz, t, slope, weight
-        if weight > SLIGHT:
-            for c in range(3):
-                row[6 + c] = sigmoid(between(grid, at, wide, deep, fx, fy, fz, 1 + c))
-        else:
-            row[6], row[7], row[8] = ZERO, ZERO, ZERO
-        count += 1
-        light *= passed
-        if light < OPAQUE:
-            break
-        t += step
-    return count, light
 
 
 @inlined
@@ -195,7 +112,14 @@ def learn(
     """Add the gradient of a batch of rays to `grad`.
 
     Args:
-        grid, shape, skip, open_, near, ints, floats: See `march`.
+        grid: See `march`.
+        shape: See `march`.
+        skip: See `march`.
+        open_: See `march`.
+        near: See `march`.
+        ints: See `march`.
+        floats: See `march`.
+        thin: Weight of the sum of densities along a ray.
         grad: (x * y * z, 4) float32, added to.
         touched: (x * y,) uint8, written: 1 for columns of voxels with a gradient.
         rays: (n, 6) float32.
@@ -238,53 +162,3 @@ def learn(
                 thin,
             )
     return total / (3 * num)
-
-
-@compiled
-def adam(
-    grid: Array,
-    grad: Array,
-    first: Array,
-    second: Array,
-    touched: Array,
-    shape: Array,
-    density_rate: Any,
-    color_rate: Any,
-) -> None:
-    """Move the voxels that have a gradient, and clear it: Adam without the others' momentum.
-
-    The decays are 0.9 and 0.99, whose first step is the rate itself without a correction.
-    """
-    nx, ny, nz = shape[0], shape[1], shape[2]
-    tenth, most = np.float32(0.1), np.float32(0.9)
-    hundredth, almost = np.float32(0.01), np.float32(0.99)
-    tiny = np.float32(1e-12)
-    for x in range(nx):
-        for y in range(ny):
-            near = touched[x * ny + y]
-            if x > 0:
-                near |= touched[x * ny - ny + y]
-            if y > 0:
-                near |= touched[x * ny + y - 1]
-            if x > 0 and y > 0:
-                near |= touched[x * ny - ny + y - 1]
-            if near == 0:
-                continue
-            start = (x * ny + y) * nz
-            for at in range(start, start + nz):
-                if (
-                    grad[at, 0] == ZERO
-                    and grad[at, 1] == ZERO
-                    and grad[at, 2] == ZERO
-                    and grad[at, 3] == ZERO
-                ):
-                    continue
-                for c in range(4):
-                    g = grad[at, c]
-                    a = most * first[at, c] + tenth * g
-                    b = almost * second[at, c] + hundredth * g * g
-                    first[at, c], second[at, c] = a, b
-                    rate = density_rate if c == 0 else color_rate
-                    grid[at, c] -= rate * a / (math.sqrt(b) + tiny)
-                    grad[at, c] = ZERO
-    touched[:] = 0

@@ -50,8 +50,8 @@ def shadowed(
 ) -> Frames:
     """Darken the ground of `back` below what stands in `scenes`, as a wide lamp above would.
 
-    Each shape has a round soft spot at its foot, as large as it is wide, that pales with its height
-    above the ground. Shapes that are larger than 2 m are part of the place and cast none.
+    Each shape has a round soft spot at its foot, as large as it is wide, that pales with its
+    height above the ground. Shapes that are larger than 2 m are part of the place and cast none.
 
     Args:
         back: Images of n cameras.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from robot_rl.kernels.radiance import SHIFT
 from robot_rl.vision.nerf.space import Space
 
 Grid = NDArray[np.float32]
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 EMPTY = 1e-3
 """Voxels whose corners let more than 1 minus this through are empty."""

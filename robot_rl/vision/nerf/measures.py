@@ -1,10 +1,10 @@
 """How far an image is from another: PSNR, SSIM, and a distance between what they show.
 
-SSIM is that of Wang et al., "Image quality assessment", 2004: a Gaussian window of 11 pixels with a
-standard deviation of 1.5, K 0.01 and 0.03, the mean over the image of the brightness.
+SSIM is that of Wang et al., "Image quality assessment", 2004: a Gaussian window of 11 pixels, its
+standard deviation 1.5, K 0.01 and 0.03, the mean over the image of the brightness.
 
-The features are histograms of gradients (Dalal and Triggs, 2005) with colors beside them. A learned
-space such as LPIPS would need weights from elsewhere; these need none, and everyone gets the same.
+The features are histograms of gradients (Dalal and Triggs, 2005) with colors beside them. A
+learned space such as LPIPS would need weights from elsewhere; these need none.
 """
 
 from __future__ import annotations

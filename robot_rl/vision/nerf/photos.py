@@ -15,9 +15,10 @@ from robot_rl.spec.camera import Camera
 from robot_rl.vision.optics import rays
 
 if TYPE_CHECKING:
-    from robot_rl.vision.nerf.capture import Capture, View
+    from robot_rl.vision.nerf.capture import Capture
+    from robot_rl.vision.nerf.view import View
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 BLURRED = 0.25
 """A photograph whose sharpness is below this share of the median is warned of."""
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from robot_rl.errors import SceneFileError, SpecError
 from robot_rl.spec.camera import Camera
-from robot_rl.vision.nerf.probes import ProbeRenderer, is_probes, load_probes
+from robot_rl.vision.nerf.probe_file import is_probes, load_probes
+from robot_rl.vision.nerf.probes import ProbeRenderer
 from robot_rl.vision.nerf.render import NerfRenderer
 from robot_rl.vision.nerf.scene import load_scene
 
@@ -80,7 +81,7 @@ def _poses(path: Path) -> np.ndarray:
     lengths = np.linalg.norm(rows[:, 3:], axis=1)
     if (abs(lengths - 1.0) > 1e-3).any():
         raise SpecError(
-            f'{path} needs quaternions of length 1, got {lengths[abs(lengths - 1.0).argmax()]:.4g}.'
-            ' Write w first.'
+            f'{path} needs quaternions of length 1, got '
+            f'{lengths[abs(lengths - 1.0).argmax()]:.4g}. Write w first.'
         )
     return rows

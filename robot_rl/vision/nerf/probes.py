@@ -7,19 +7,13 @@ drawn is what the nearest probe saw, so edges that it did not see behind are dra
 from __future__ import annotations
 
 from dataclasses import dataclass
-import io
-import json
 import math
-from pathlib import Path
 from typing import Any
-import zipfile
-import zlib
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.errors import SceneFileError, SpecError
-from robot_rl.files import write_file
+from robot_rl.errors import SpecError
 from robot_rl.kernels import radiance_probe
 from robot_rl.spec.camera import Camera
 from robot_rl.spec.rotation import matrix_of
@@ -28,7 +22,6 @@ from robot_rl.vision.nerf.scene import NerfScene
 from robot_rl.vision.renderer import Frames
 from robot_rl.vision.scenes import Scenes
 
-FORMAT, VERSION = 'robot_rl nerf probes', 1
 ROUNDS = 3
 LEAST_WAY = 0.05
 """[m] a probe that sees half of everything nearer than this stands within something."""
@@ -114,47 +107,6 @@ def _panorama(rows: int) -> NDArray[np.float64]:
     up, about = np.meshgrid(up, about, indexing='ij')
     parts = (np.cos(up) * np.cos(about), np.cos(up) * np.sin(about), np.sin(up))
     return np.stack(parts, -1).reshape(-1, 3)
-
-
-def save_probes(path: Path, probes: Probes) -> None:
-    """Write probes in one step, ways as float16. Raises RunFolderError when the disk refuses."""
-    header = {'format': FORMAT, 'version': VERSION, 'spacing': probes.spacing}
-    file = io.BytesIO()
-    np.savez_compressed(
-        file, header=np.frombuffer(json.dumps(header).encode(), np.uint8), places=probes.places,
-        images=probes.images, ways=probes.ways.astype(np.float16), nearest=probes.nearest,
-        corner=probes.corner,
-    )  # fmt: skip
-    write_file(path, file.getvalue())
-
-
-def is_probes(path: Path) -> bool:
-    """Whether a file looks like one of probes; whether it is sound is another matter."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            return 'ways.npy' in file.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
-def load_probes(path: Path) -> Probes:
-    """Read probes. Raises SceneFileError for a file that is missing, damaged or something else."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(file['header'].tobytes())
-            fine = header['format'] == FORMAT and header['version'] == VERSION
-            return Probes(
-                file['places'], file['images'] if fine else file[''],
-                file['ways'].astype(np.float32), file['nearest'], file['corner'],
-                header['spacing'],
-            )  # fmt: skip
-    except (
-        OSError, ValueError, KeyError, EOFError, TypeError, zlib.error, zipfile.BadZipFile,
-    ) as error:  # fmt: skip
-        raise SceneFileError(
-            f'Cannot read the probes {path}: {error}. Bake version {VERSION} with: robot_rl nerf '
-            'bake'
-        ) from error
 
 
 class ProbeRenderer:

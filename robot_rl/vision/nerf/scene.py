@@ -8,7 +8,7 @@ float16. A digest of all is in the header.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 import hashlib
 import io
 import json
@@ -77,7 +77,7 @@ def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> st
 
 
 def load_scene(path: Path) -> NerfScene:
-    """Read a scene. Raises SceneFileError for one that is missing, damaged or of another version."""
+    """Read a scene. Raises SceneFileError for a file that is missing, damaged or not of today."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ('header', 'known', 'values')}
@@ -95,8 +95,8 @@ def load_scene(path: Path) -> NerfScene:
         raise _damaged(path, 'it is no scene')
     if header.get('version') != VERSION:
         raise SceneFileError(
-            f'The scene {path} is of version {header.get("version")}, expected {VERSION}. Learn it '
-            'anew with: robot_rl nerf train'
+            f'The scene {path} is of version {header.get("version")}, expected {VERSION}. '
+            'Learn it anew with: robot_rl nerf train'
         )
     if not header.keys() >= _KEYS or header['digest'] != _digest(header, arrays):
         raise _damaged(path, 'its content does not have its digest')
@@ -110,10 +110,9 @@ def _damaged(path: Path, why: str) -> SceneFileError:
 
 
 def _scene(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NerfScene:
-    space = Space(**{
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in header['space'].items()
-    })  # fmt: skip
+    about = header['space']
+    center, half = tuple(about['center']), tuple(about['half'])
+    space = Space(bool(about['open']), center, half, float(about['near']))
     x, y, z = header['shape']
     num = math.prod((x, y, z))
     known = np.unpackbits(arrays['known'], count=num).astype(np.bool_)
@@ -122,8 +121,3 @@ def _scene(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Ner
     grid[known] = arrays['values']
     field = Field(space, (x, y, z), grid, np.zeros(num, np.uint8)).emptied()
     return NerfScene(field, Frame.from_json(header['frame']), header['about'])
-
-
-def moved(scene: NerfScene, frame: Frame) -> NerfScene:
-    """The same place elsewhere in the world."""
-    return replace(scene, frame=frame)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rl.vision.nerf.capture import View
 from robot_rl.vision.nerf.space import Space
+from robot_rl.vision.nerf.view import View
 from robot_rl.vision.optics import project
 
 LEAST_VIEWS = 3
@@ -19,8 +19,8 @@ def bare(
     """Which corners (x * y * z,) of a grid are to stay empty.
 
     Those that fewer than `least` views have in sight, looking through walls, and those nearer to
-    any camera than `space.near`: a camera stands in the open, and all that it sees could be painted
-    on a bubble around it.
+    any camera than `space.near`: a camera stands in the open, and all that it sees could be
+    painted on a bubble around it.
     """
     points = space.corners(shape)
     counts = np.zeros(len(points), np.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from robot_rl.errors import CaptureError
 from robot_rl.vision.nerf.capture import Capture
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Rays = NDArray[np.float32]
 
 NEAR = 0.3

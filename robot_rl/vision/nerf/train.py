@@ -7,53 +7,18 @@ from dataclasses import dataclass, replace
 import itertools
 import math
 import time
-from typing import NamedTuple
 
 import numpy as np
 
-from robot_rl.errors import CaptureError
-from robot_rl.kernels import radiance_train
+from robot_rl.kernels import radiance_adam, radiance_march, radiance_train
 from robot_rl.vision.nerf.capture import Capture
+from robot_rl.vision.nerf.evaluate import Score, check, evaluate, held_out
 from robot_rl.vision.nerf.field import Field
-from robot_rl.vision.nerf.measures import psnr, ssim
 from robot_rl.vision.nerf.photos import Photos
 from robot_rl.vision.nerf.sight import bare
 from robot_rl.vision.nerf.space import Space
+from robot_rl.vision.nerf.stages import BOXED, UNBOUNDED, Stage
 
-
-class Stage(NamedTuple):
-    """A part of learning, with voxels of one size."""
-
-    size: float
-    """Of a voxel, in those of the last stage."""
-    share: float
-    """Of the time."""
-    density_rate: float
-    """Step of Adam for raw densities, if it were the first stage: a tenth at the end of the last.
-    Large steps on coarse voxels put blobs into the air that are never taken away again."""
-    spread: float
-    """Weight of the distortion loss, which draws density together."""
-    thin: float
-    """Weight of the sum of densities along a ray."""
-    erode: float
-    """Taken from raw densities at the begin. Interpolation before softplus makes what is solid
-    thicker by most of a coarse voxel, on the side of the cameras: walls would come out too near."""
-    empty: float
-    """Voxels that take less of the light than this are empty."""
-
-
-BOXED = (
-    Stage(4.0, 0.1, 0.1, 0.0, 3e-4, 0.0, 0.001),
-    Stage(2.0, 0.3, 0.2, 0.005, 3e-4, 2.0, 0.07),
-    Stage(1.0, 0.6, 0.3, 0.02, 3e-4, 2.0, 0.07),
-)
-UNBOUNDED = (
-    Stage(4.0, 0.1, 0.3, 0.02, 0.0, 0.0, 0.001),
-    Stage(2.0, 0.3, 0.3, 0.02, 0.0, 0.0, 0.001),
-    Stage(1.0, 0.6, 0.3, 0.02, 0.0, 0.0, 0.001),
-)
-"""The stages in a box and without bounds, each found by trial (docs/nerf.md): in the open, where
-little is known of what is far, taking thin density away early costs half a decibel."""
 COLOR_RATE = 0.1
 """Step of Adam for raw colors at first; a tenth at the end."""
 FADE = 1.0
@@ -62,8 +27,6 @@ CELLS, CELLS_NEAR = 120, 80
 """Voxels along the longest edge of a box, and of what is near without one."""
 REFRESH = 100
 """Iterations until it is looked again what is empty."""
-LEAST_GAIN_DB = 1.0
-"""Photographs held out must be foretold better than by their own mean color by this much."""
 MOST_SHOWN = 8
 """Photographs held out that are looked at between stages."""
 
@@ -84,39 +47,6 @@ class NerfConfig:
     """Every how manieth photograph is held out to measure with."""
     seed: int = 0
     """Of rays and their jitter."""
-
-
-class Score(NamedTuple):
-    """How well photographs that were held out are foretold."""
-
-    seconds: float
-    """[s] learned so far."""
-    iterations: int
-    voxel: float
-    psnr: float
-    """[dB] mean over photographs."""
-    ssim: float
-    train_psnr: float
-    """[dB] of the latest rays learned from."""
-
-    def __str__(self) -> str:
-        """One line."""
-        return (
-            f'{self.seconds:6.1f} s {self.iterations:6d} iterations, voxels of {self.voxel:.3g}: '
-            f'held out {self.psnr:.2f} dB, SSIM {self.ssim:.3f}; trained on {self.train_psnr:.2f} dB'
-        )
-
-
-def number(value: float) -> float | None:
-    """A number that JSON takes: None for none."""
-    return value if math.isfinite(value) else None
-
-
-def held_out(num: int, every: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to learn from and rows held out, every n-th from the first on; none for every 0."""
-    rows = np.arange(num)
-    out = rows % every == 0 if every > 0 else np.zeros(num, bool)
-    return rows[~out], rows[out]
 
 
 class _Clock:
@@ -187,7 +117,7 @@ def learn(
         tell(score)
         clock.go()
     assert score is not None  # there are stages
-    _check(capture, photos, out, score)
+    check(capture, photos, out, score)
     return field, score
 
 
@@ -240,7 +170,7 @@ def _stage(
             rays, colors, jitter, grey, spread, fade, np.float32(stage.thin), *scratch,
         )  # fmt: skip
         decay = 0.1 ** min(progress, 1.0)
-        radiance_train.adam(
+        radiance_adam.adam(
             field.grid, grad, first, second, touched, field.dims,
             np.float32(stage.density_rate * decay), np.float32(COLOR_RATE * decay),
         )  # fmt: skip
@@ -250,7 +180,7 @@ def _stage(
 
 
 def _scratch() -> tuple[np.ndarray, np.ndarray]:
-    most = radiance_train.MOST_SAMPLES
+    most = radiance_march.MOST_SAMPLES
     return np.zeros((most, 2), np.int32), np.zeros((most, 9), np.float32)
 
 
@@ -264,29 +194,3 @@ def _compile(space: Space) -> None:
     batch = itertools.repeat((origins, directions, directions, one, one))
     _stage(field, BOXED[0], batch, _Clock(NerfConfig(iterations=1)), 0.0)
     field.look(origins, directions)
-
-
-def evaluate(field: Field, photos: Photos, rows: np.ndarray) -> Score:
-    """Look at photographs `rows` through the field; 0 iterations and nothing trained on."""
-    signals, similar = list[float](), list[float]()
-    for row in rows:
-        directions = photos.directions[row]
-        colors, _ = field.look(np.broadcast_to(photos.origins[row], directions.shape), directions)
-        shape = (*photos.shape, 3)
-        image, truth = colors.reshape(shape), photos.colors[row].reshape(shape)
-        signals.append(psnr(image, truth))
-        similar.append(ssim(image, truth))
-    mean = (float(np.mean(values)) if values else math.nan for values in (signals, similar))
-    return Score(0.0, 0, field.voxel, *mean, math.nan)
-
-
-def _check(capture: Capture, photos: Photos, rows: np.ndarray, score: Score) -> None:
-    plain = [
-        -10.0 * math.log10(max(float(photos.colors[row].var(0).mean()), 1e-10)) for row in rows
-    ]
-    if len(rows) and score.psnr < np.mean(plain) + LEAST_GAIN_DB:
-        raise CaptureError(
-            f'{capture.path}: photographs held out are foretold to {score.psnr:.1f} dB, and by '
-            f'their own mean color to {np.mean(plain):.1f} dB: nothing was learned. Check that the '
-            'poses are those of these photographs, camera to world, looking along -z.'
-        )
