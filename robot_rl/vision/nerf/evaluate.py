@@ -61,8 +61,8 @@ def evaluate(field: Field, photos: Photos, rows: np.ndarray) -> Score:
         image, truth = colors.reshape(shape), photos.colors[row].reshape(shape)
         signals.append(psnr(image, truth))
         similar.append(ssim(image, truth))
-    mean = (float(np.mean(values)) if values else math.nan for values in (signals, similar))
-    return Score(0.0, 0, field.voxel, *mean, math.nan)
+    signal, likeness = (float(np.mean(x)) if x else math.nan for x in (signals, similar))
+    return Score(0.0, 0, field.voxel, signal, likeness, math.nan)
 
 
 def check(capture: Capture, photos: Photos, rows: np.ndarray, score: Score) -> None:

@@ -13,8 +13,8 @@ from robot_rl.vision.nerf.capture import Capture
 from robot_rl.vision.nerf.frame import Frame
 
 Array = NDArray[Any]
-TRIES = 300
-CLOSE = 0.02
+TRIES, ROUNDS = 300, 10
+CLOSE = 0.04
 """Points this near to a plane belong to it, in the median way to what cameras see."""
 STEEPEST = 0.85
 """Cosine of the angle to the way up within which a plane may be a floor."""
@@ -55,6 +55,7 @@ def leveled(frame: Frame, points: Array, seed: int = 0) -> Frame:
     """
     world = frame.to_world(points)
     close = CLOSE * float(np.median(np.linalg.norm(world - np.median(world, axis=0), axis=1)))
+    middle = normal = np.zeros(3)
     best, rng = None, np.random.default_rng(seed)
     for _ in range(TRIES):
         a, b, c = world[rng.integers(0, len(world), 3)]
@@ -74,9 +75,12 @@ def leveled(frame: Frame, points: Array, seed: int = 0) -> Frame:
             f'No level floor is seen among {len(points)} points. Give a capture that shows at '
             'least some of it, or leave the floor out.'
         )
-    floor = world[best[1]]
-    middle = floor.mean(axis=0)
-    normal = np.linalg.svd(floor - middle, full_matrices=False)[2][2]
+    on = best[1]
+    for _ in range(ROUNDS):
+        floor = world[on]
+        middle = floor.mean(axis=0)
+        normal = np.linalg.svd(floor - middle, full_matrices=False)[2][2]
+        on = np.abs((world - middle) @ normal) < close
     turn = turn_between(normal * np.sign(normal[2]), np.array([0.0, 0.0, 1.0]))
     moved = turn @ frame.translation
     moved[2] -= (turn @ middle)[2]

@@ -41,19 +41,19 @@ class Photos(NamedTuple):
 
 def size_of(path: Path) -> tuple[int, int]:
     """Width and height [px] of an image file. Raises CaptureError for one that is none."""
-    image, _ = _open(path)
-    return image.size
-
-
-def _open(path: Path) -> tuple[Any, Any]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        return Image.open(path), Image
-    except (OSError, UnidentifiedImageError) as error:
-        raise CaptureError(
-            f'Cannot read the photograph {path}: {error}. Copy it anew, or remove its frame.'
-        ) from error
+        with Image.open(path) as image:
+            return image.size
+    except OSError as error:  # UnidentifiedImageError too
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> CaptureError:
+    return CaptureError(
+        f'Cannot read the photograph {path}: {error}. Copy it anew, or remove its frame.'
+    )
 
 
 def load(capture: Capture, factor: int = 1) -> Photos:
@@ -116,22 +116,22 @@ def _directions(camera: Camera) -> NDArray[np.float64]:
 
 def _pixels(view: View, camera: Camera, factor: int) -> Array:
     """Colors (p, 3). What can be seen through is laid over white, as instant-ngp does."""
-    image, module = _open(view.path)
+    from PIL import Image
+
     wanted = (view.camera.width, view.camera.height)
-    if image.size != wanted:
-        raise CaptureError(
-            f'{view.path} has {image.size[0]} x {image.size[1]} pixels, the capture says '
-            f'{wanted[0]} x {wanted[1]}. Give the photographs that the poses were found with.'
-        )
     try:
-        if 'A' in image.getbands():
-            image = image.convert('RGBA')
-            image = module.alpha_composite(module.new('RGBA', wanted, 'white'), image)
-        image = image.convert('RGB')
+        with Image.open(view.path) as file:
+            if file.size != wanted:
+                raise CaptureError(
+                    f'{view.path} has {file.size[0]} x {file.size[1]} pixels, the capture says '
+                    f'{wanted[0]} x {wanted[1]}. Give the photographs that the poses were found '
+                    'with.'
+                )
+            image = file.convert('RGBA' if 'A' in file.getbands() else 'RGB')
     except OSError as error:
-        raise CaptureError(
-            f'Cannot read the photograph {view.path}: {error}. Copy it anew, or remove its frame.'
-        ) from error
+        raise _unreadable(view.path, error) from error
+    if image.mode == 'RGBA':
+        image = Image.alpha_composite(Image.new('RGBA', wanted, 'white'), image).convert('RGB')
     pixels = np.asarray(image.reduce(factor), np.float32)[: camera.height, : camera.width]
     return (pixels / np.float32(255.0)).reshape(-1, 3)
 
@@ -141,8 +141,8 @@ def _warn(capture: Capture, sharp: Array) -> None:
     if len(blurred):
         names = ', '.join(capture.views[i].name for i in blurred[:5])
         warnings.warn(
-            f'{capture.path}: {len(blurred)} photographs are blurred, among them {names}; the '
-            f'variance of their Laplacian is below {BLURRED} of the median. Leave them out if the '
-            'scene comes out soft.',
+            f'{capture.path}: {len(blurred)} photographs are blurred or show nothing, among '
+            f'them {names}: the variance of their Laplacian is below {BLURRED} of the median. '
+            'Leave out blurred ones if the scene comes out soft.',
             stacklevel=3,
         )

@@ -41,7 +41,7 @@ def is_probes(path: Path) -> bool:
 def load_probes(path: Path) -> Probes:
     """Read probes. Raises SceneFileError for a file that is missing, damaged or something else."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             header = json.loads(file['header'].tobytes())
             fine = header['format'] == FORMAT and header['version'] == VERSION
             return Probes(

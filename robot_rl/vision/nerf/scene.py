@@ -1,8 +1,8 @@
 """A learned place in one file: its field, where it lies in the world, and how it came about.
 
-The file is a zip of arrays as NumPy writes them, without objects: `header` is JSON, `known` says
-which corners of voxels hold something, a bit each, and `values` what: raw density and colors as
-float16. A digest of all is in the header.
+The file is a zip of arrays as NumPy writes them, without objects: `header` is JSON, `filled` says
+which voxels are not empty, a bit each, and `values` what their corners hold: raw density and
+colors as float16. A digest of all is in the header.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def save_scene(path: Path, scene: NerfScene) -> None:
     known = np.empty(len(field.grid), np.bool_)
     radiance_empty.corners(field.dims, field.skip, known)
     arrays = {
-        'known': np.packbits(known),
+        'filled': np.packbits(field.skip == 0),
         'values': np.clip(field.grid[known], -60000.0, 60000.0).astype(np.float16),
     }
     header = {
@@ -79,8 +79,8 @@ def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> st
 def load_scene(path: Path) -> NerfScene:
     """Read a scene. Raises SceneFileError for a file that is missing, damaged or not of today."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ('header', 'known', 'values')}
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ('header', 'filled', 'values')}
         header = json.loads(arrays.pop('header').tobytes())
     except FileNotFoundError:
         raise SceneFileError(
@@ -115,9 +115,14 @@ def _scene(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Ner
     space = Space(bool(about['open']), center, half, float(about['near']))
     x, y, z = header['shape']
     num = math.prod((x, y, z))
-    known = np.unpackbits(arrays['known'], count=num).astype(np.bool_)
+    dims = np.array((x, y, z), np.int64)
+    filled = np.unpackbits(arrays['filled'], count=num) == 1
+    skip = np.where(filled, 0, radiance_empty.FURTHEST).astype(np.uint8)
+    radiance_empty.distances(dims, skip)
+    known = np.empty(num, np.bool_)
+    radiance_empty.corners(dims, skip, known)
     grid = np.zeros((num, 4), np.float32)
     grid[:, 0] = NOTHING
     grid[known] = arrays['values']
-    field = Field(space, (x, y, z), grid, np.zeros(num, np.uint8)).emptied()
+    field = Field(space, (x, y, z), grid, skip)
     return NerfScene(field, Frame.from_json(header['frame']), header['about'])

@@ -24,7 +24,7 @@ COLOR_RATE = 0.1
 FADE = 1.0
 """Part of the empty way in front of a camera that gradients are scaled down within."""
 CELLS, CELLS_NEAR = 120, 80
-"""Voxels along the longest edge of a box, and of what is near without one."""
+"""Voxels along the longest edge of a box, and of what is near without one, for 20 s."""
 REFRESH = 100
 """Iterations until it is looked again what is empty."""
 MOST_SHOWN = 8
@@ -122,9 +122,10 @@ def learn(
 
 
 def default_voxel(space: Space, config: NerfConfig) -> float:
-    """As many voxels as the time is enough for: their number grows with it."""
-    more = max(0.0, min(config.seconds / 60.0, 3.0)) if not config.iterations else 1.0
-    cells = (CELLS_NEAR if space.open else CELLS) * max(more, 0.05) ** (1.0 / 3.0)
+    """As many voxels as the time is enough for: their number grows with it, up to a bound."""
+    cells, seconds, most = (CELLS_NEAR, 20.0, 128.0) if space.open else (CELLS, 20.0, 120.0)
+    if not config.iterations:
+        cells = min(cells * (max(config.seconds, 1.0) / seconds) ** (1.0 / 3.0), most)
     return 2.0 * max(space.half) / cells
 
 
