@@ -76,6 +76,7 @@ OURS: dict[str, set[str]] = {
         'identify',
         'data',
         'teleop',
+        'vision',
     },
     'cli': {'commands'},
 }
@@ -86,7 +87,7 @@ OTHERS: dict[str, set[str]] = {
     'mdp': {'torch', 'numpy'},
     'engines': {'numpy', 'torch'},
     'sensors': {'numpy', 'torch'},
-    'vision': {'numpy'},
+    'vision': {'PIL', 'aiohttp', 'numpy'},
     'robots': set(),
     'tasks': {'torch'},
     'curricula': {'numpy'},
@@ -99,6 +100,7 @@ OTHERS: dict[str, set[str]] = {
     'pictures': {'numpy', 'numba', 'PIL', 'av'},
     'teleop': {'aiohttp', 'numpy'},
     'bench': {
+        'PIL',
         'gymnasium',
         'irsim',
         'l2f',

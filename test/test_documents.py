@@ -37,7 +37,7 @@ def test_every_command_is_one_and_takes_its_options(page: Path) -> None:
     for block, inline in COMMAND.findall(page.read_text(encoding='utf-8')):
         line = block or inline
         words = line.partition('#')[0].split()[1:]
-        name = ' '.join(words[:2] if words[0] in ('bench', 'data', 'hil') else words[:1])
+        name = ' '.join(words[:2] if words[0] in ('bench', 'data', 'hil', 'nerf') else words[:1])
         assert name in commands.COMMANDS, line
         fields = dataclasses.fields(commands.COMMANDS[name])
         known = {'--help', *(f'--{field.name.replace("_", "-")}' for field in fields)}

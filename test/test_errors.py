@@ -36,6 +36,8 @@ RELAYS = {
     ('engines/pybullet_copies.py', '{robot.urdf}: {error}'): 'a SpecError, of a URDF',
     ('pictures/body.py', '{path}: {error}'): 'a SpecError, of a URDF',
     ('spec/chain.py', '{urdf}: {error}'): 'a SpecError, of a URDF',
+    ('vision/nerf/photos.py', '{capture.path}: {error}'): 'a SpecError, of a camera',
+    ('vision/nerf/view.py', '{file}: {name}: {error}'): 'a SpecError, of a camera',
     ('nodes/policy_node.py', '{controller.reason[:1].upper()}{controller.reason[1:]}.'): (
         'the reason of a controller'
     ),

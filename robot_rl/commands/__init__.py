@@ -46,6 +46,7 @@ COMMANDS: dict[str, Any] = {
     'bench startup': bench.BenchStartup,
     'bench walk': bench.BenchWalk,
     'bench nav': bench.BenchNav,
+    'bench nerf': nerf.BenchNerf,
     'bench variants': bench.BenchVariants,
 }
 """Command to the dataclass of its options; a space separates a subcommand."""

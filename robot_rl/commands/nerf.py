@@ -177,14 +177,12 @@ class NerfBake:
 
     def run(self) -> int:
         """Look around everywhere, and write."""
-        import numpy as np
-
         from robot_rl.vision.nerf.probe_file import save_probes
         from robot_rl.vision.nerf.probes import bake
         from robot_rl.vision.nerf.scene import load_scene
 
         scene = load_scene(self.scene)
-        probes = bake(scene, np.array(self.low), np.array(self.high), self.spacing, self.rows)
+        probes = bake(scene, self.low, self.high, self.spacing, self.rows)
         save_probes(self.out, probes)
         print(f'{self.out}: {len(probes.places)} panoramas')
         return 0
@@ -213,6 +211,27 @@ class NerfGap:
         rows = held_out(len(capture.views), every)[1]
         print(gap.text(gap.gap(scene, photos, [view.name for view in capture.views], rows),
                        gap.feature_scale(photos, rows)))  # fmt: skip
+        return 0
+
+
+@dataclass(frozen=True)
+class BenchNerf:
+    """What drawing a learned room costs and how near it is, directly and baked."""
+
+    scene: Positional[Path]
+    """File of `robot_rl nerf train`, of what `robot_rl nerf capture` photographed."""
+    spacing: float = 0.4
+    """[m] between panoramas."""
+    rows: int = 144
+    """[px] height of each."""
+    turns: int = 9
+    """Turns of each way of drawing."""
+
+    def run(self) -> int:
+        """Bake, measure and print."""
+        from robot_rl.bench import nerf
+
+        print(nerf.text(nerf.run(self.scene, self.spacing, self.rows, self.turns)))
         return 0
 
 

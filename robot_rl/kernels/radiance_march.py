@@ -49,15 +49,13 @@ def march(
         skip: (x * y * z,) uint8: voxels to the nearest that is not empty.
         open_: Whether space is contracted.
         near: Length of way that is left out [voxel].
-        ray: (6,) float32, origin and unit direction, in voxels from the grid's corner; where space
-            is contracted, in voxels from its middle.
+        ray: (6,) float32, origin and unit direction [voxel], see kernels/radiance.py.
         jitter: Part of a step by which samples are moved.
         ints: (MOST_SAMPLES, 2) int32, written: row of the voxel, column (x * y).
-        floats: (MOST_SAMPLES, 9) float32, written: place within the voxel, density, its slope,
-            weight, three colors.
+        floats: (MOST_SAMPLES, 9) float32, written: place within the voxel (3), way, slope of the
+            density, weight, colors (3).
 
-    Returns:
-        Number of samples, and the light that comes through.
+    Returns the number of samples, and the light that comes through.
     """
     ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     deep, wide = shape[2], shape[1] * shape[2]

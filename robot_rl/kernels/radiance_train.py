@@ -109,30 +109,14 @@ def learn(
     ints: Array,
     floats: Array,
 ) -> float:
-    """Add the gradient of a batch of rays to `grad`.
+    """Add the gradient of a batch of rays to `grad`; the mean squared error of a color.
 
-    Args:
-        grid: See `march`.
-        shape: See `march`.
-        skip: See `march`.
-        open_: See `march`.
-        near: See `march`.
-        ints: See `march`.
-        floats: See `march`.
-        thin: Weight of the sum of densities along a ray.
-        grad: (x * y * z, 4) float32, added to.
-        touched: (x * y,) uint8, written: 1 for columns of voxels with a gradient.
-        rays: (n, 6) float32.
-        targets: (n, 3) float32, colors from 0 to 1.
-        jitter: (n,) float32.
-        grey: (n,) float32, brightness behind everything.
-        spread: Weight of the distortion loss.
-        fade: Way [voxel] up to which gradients are scaled by the square of the way: what is near a
-            camera is sampled more than it is seen (Philip and Deschaintre, "Floaters no more",
-            2023).
-
-    Returns:
-        Mean squared error of a color.
+    What is not told here is as in `march`. `grad` (x * y * z, 4) float32 is added to, and columns
+    of voxels with a gradient become 1 in `touched` (x * y,) uint8. The `rays` (n, 6) float32 have
+    `targets` (n, 3), colors from 0 to 1, `jitter` (n,) and `grey` (n,), the brightness behind
+    everything. `spread` weighs the distortion loss and `thin` the sum of densities along a ray. Up
+    to the way `fade` [voxel] gradients are scaled by its square: what is near a camera is sampled
+    more than it is seen (Philip and Deschaintre, "Floaters no more", 2023).
     """
     num = len(rays)
     total = 0.0

@@ -100,7 +100,7 @@ def test_what_is_drawn_has_the_colors_and_depths_of_the_room(learned: Learned) -
     assert np.median(np.abs(drawn.depth - truth.depth)) < 0.15
     direct = psnr(drawn.rgb / 255.0, truth.rgb / 255.0)
     assert direct > 20.0
-    probes = bake(learned.scene, np.array([-2.5, -2, 0.5]), np.array([2.5, 2, 2.1]), 0.8, 64)
+    probes = bake(learned.scene, (-2.5, -2, 0.5), (2.5, 2, 2.1), 0.8, 64)
     baked = ProbeRenderer(camera, probes).render(place, quat)
     assert psnr(baked.rgb / 255.0, truth.rgb / 255.0) > direct - 2.0
 
@@ -159,7 +159,7 @@ def test_a_file_of_something_else_is_refused(
 
 def test_probes_come_back_or_are_refused(learned: Learned, tmp_path: Path) -> None:
     path = tmp_path / 'room.probes'
-    probes = bake(learned.scene, np.array([-2.0, -2, 1]), np.array([2.0, 2, 2]), 1.0, 8)
+    probes = bake(learned.scene, (-2.0, -2, 1), (2.0, 2, 2), 1.0, 8)
     save_probes(path, probes)
     assert (load_probes(path).images == probes.images).all()
     path.write_bytes(path.read_bytes()[:-20])

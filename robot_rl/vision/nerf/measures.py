@@ -9,10 +9,12 @@ learned space such as LPIPS would need weights from elsewhere; these need none.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 BINS = 8
 CELL = 8
 """[px] edge of the squares that a histogram is of."""

@@ -6,6 +6,7 @@ drawn is what the nearest probe saw, so edges that it did not see behind are dra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from typing import Any
@@ -47,9 +48,9 @@ class Probes:
     """[m] of the lattice."""
 
 
-def lattice(low: NDArray[Any], high: NDArray[Any], spacing: float) -> NDArray[np.float64]:
+def lattice(low: Sequence[float], high: Sequence[float], spacing: float) -> NDArray[np.float64]:
     """Places (a, b, c, 3) about `spacing` apart that fill a box."""
-    axes = list[NDArray[np.float64]]()
+    axes = list[NDArray[Any]]()
     for first, last in zip(low, high, strict=True):
         num = max(1, math.floor((last - first) / spacing) + 1)
         rest = 0.5 * (last - first - (num - 1) * spacing)
@@ -58,7 +59,7 @@ def lattice(low: NDArray[Any], high: NDArray[Any], spacing: float) -> NDArray[np
 
 
 def bake(
-    scene: NerfScene, low: NDArray[Any], high: NDArray[Any], spacing: float, rows: int
+    scene: NerfScene, low: Sequence[float], high: Sequence[float], spacing: float, rows: int
 ) -> Probes:
     """Look around from a lattice of places.
 
@@ -86,7 +87,7 @@ def bake(
             ways.append(np.minimum(far, np.float32(FAR)))
     if not places:
         raise SpecError(
-            f'Between {low.tolist()} and {high.tolist()} m, all {grid[..., 0].size} probes are '
+            f'Between {tuple(low)} and {tuple(high)} m, all {grid[..., 0].size} probes are '
             'within something. Choose a box in the open.'
         )
     found = np.array(places)
