@@ -109,6 +109,7 @@ setup(
             'pictures/*.html',
             'pictures/*.js',
             'teleop/web/page/*',
+            'vision/nerf/*.html',
             'nodes/definitions/*/*/*',
         ]
     },

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Any] = {
     'nerf align': nerf.NerfAlign,
     'nerf render': nerf.NerfRender,
     'nerf bake': nerf.NerfBake,
+    'nerf view': nerf.NerfView,
     'nerf gap': nerf.NerfGap,
     'bench sim': bench.BenchSim,
     'bench lidar': bench.BenchLidar,

@@ -189,6 +189,37 @@ class NerfBake:
 
 
 @dataclass(frozen=True)
+class NerfView:
+    """Fly through a scene in a browser."""
+
+    scene: Positional[Path]
+    """File of `robot_rl nerf train`, or of `robot_rl nerf bake`."""
+    host: str = '127.0.0.1'
+    """Address to listen on; whoever reaches it sees the place."""
+    port: int = 8090
+    """Its port; 0 for a free one."""
+    width: int = 320
+    """[px]"""
+    height: int = 240
+    """[px]"""
+    field_deg: float = 80.0
+    """[deg] from the left edge to the right one."""
+
+    def run(self) -> int:
+        """Serve until interrupted."""
+        import math
+
+        from robot_rl.spec.camera import Camera
+        from robot_rl.vision.nerf.page import serve
+        from robot_rl.vision.nerf.pictures import renderer_of
+
+        field = math.radians(self.field_deg)
+        camera = Camera.pinhole('view', self.width, self.height, field)
+        serve(renderer_of(self.scene, camera), self.host, self.port, print)
+        return 0
+
+
+@dataclass(frozen=True)
 class NerfGap:
     """How far a scene is from photographs that it was not learned from."""
 
@@ -226,11 +257,17 @@ class BenchNerf:
     """[px] height of each."""
     turns: int = 9
     """Turns of each way of drawing."""
+    picture: Path | None = None
+    """PNG to draw instead: the room, learned, its depth, and with balls that stand in it."""
 
     def run(self) -> int:
-        """Bake, measure and print."""
-        from robot_rl.bench import nerf
+        """Bake, measure and print; or draw."""
+        from robot_rl.bench import nerf, nerf_picture
+        from robot_rl.vision.nerf.scene import load_scene
 
+        if self.picture is not None:
+            nerf_picture.draw(load_scene(self.scene), self.picture)
+            return 0
         print(nerf.text(nerf.run(self.scene, self.spacing, self.rows, self.turns)))
         return 0
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+import io
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -238,3 +240,28 @@ def test_the_gap_lies_between_a_pixel_and_another_photograph(learned: Learned) -
     assert 0.0 < moved < others
     assert float(np.mean([one.features for one in found])) < others
     assert 'mean of 6' in gap.text(found, (moved, others))
+
+
+def test_the_page_shows_what_the_renderer_draws(learned: Learned) -> None:
+    pytest.importorskip('aiohttp')
+    from aiohttp.test_utils import TestClient, TestServer
+    from PIL import Image
+
+    from robot_rl.vision.nerf.page import Viewer, looking
+
+    renderer = NerfRenderer(Camera.pinhole('c', 40, 30, room.FIELD), learned.scene)
+    assert looking(0.0, 0.0) == pytest.approx(ALONG_X)
+
+    async def visit() -> tuple[str, bytes, int]:
+        async with TestClient(TestServer(Viewer(renderer).app())) as client:
+            page = await (await client.get('/')).text()
+            frame = await client.get('/frame?x=0&y=0&z=1.4&yaw=0&pitch=0')
+            wrong = await client.get('/frame?x=nan&y=0&z=1&yaw=0&pitch=0')
+            return page, await frame.read(), wrong.status
+
+    page, body, status = asyncio.run(visit())
+    assert 'drag to turn' in page
+    assert status == 400
+    drawn = renderer.render(np.array([[0.0, 0.0, 1.4]]), ALONG_X).rgb[0]
+    with Image.open(io.BytesIO(body)) as image:
+        assert np.abs(np.asarray(image, int) - drawn).mean() < 8.0
