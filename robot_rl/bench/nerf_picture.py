@@ -16,7 +16,7 @@ from robot_rl.vision.nerf.scene import NerfScene
 from robot_rl.vision.raycast import Raycast
 from robot_rl.vision.scenes import Scenes
 
-SIZE = 200, 150
+SIZE = 160, 120
 """[px] of each part."""
 VIEWS = (((-1.9, -1.3, 1.5), (1.6, -0.1, 0.5)), ((2.4, -1.7, 1.4), (-0.6, 1.0, 0.4)))
 """[m] where cameras are, and what they look at."""
@@ -57,7 +57,7 @@ def draw(scene: NerfScene, path: Path) -> None:
     )
     image = np.concatenate([np.concatenate(list(part), axis=0) for part in parts], axis=1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).quantize(200).save(path, optimize=True)
+    Image.fromarray(image).save(path, optimize=True)
 
 
 def _towards(eye: np.ndarray, aim: np.ndarray) -> np.ndarray:

@@ -62,6 +62,8 @@ def load(capture: Capture, factor: int = 1) -> Photos:
     Warns of blurred ones. Raises CaptureError for a file that is no image or of another size than
     the capture says.
     """
+    if factor < 1:
+        raise CaptureError(f'Photographs get smaller by 1 at least, got --scale {factor}.')
     colors, directions, known = list[Array](), list[Array](), dict[Camera, Array]()
     for view in capture.views:
         camera = smaller(view.camera, factor)

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 
+from robot_rl.errors import SpecError
 from robot_rl.kernels import radiance_adam, radiance_march, radiance_train
 from robot_rl.vision.nerf.capture import Capture
 from robot_rl.vision.nerf.evaluate import Score, check, evaluate, held_out
@@ -47,6 +48,19 @@ class NerfConfig:
     """Every how manieth photograph is held out to measure with."""
     seed: int = 0
     """Of rays and their jitter."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that nothing can be learned with. Raises SpecError."""
+        if not self.seconds > 0.0 or self.iterations < 0 or self.batch < 1:
+            raise SpecError(
+                'Learning needs a positive time, and iterations and rays of 0 or more, got '
+                f'{self.seconds} s, {self.iterations} and {self.batch}.'
+            )
+        if not 0.0 <= self.voxel < math.inf or self.hold_out < 0 or self.hold_out == 1:
+            raise SpecError(
+                'Voxels must be 0 or greater, and every second photograph held out at most (0 for '
+                f'none), got voxels of {self.voxel} and every {self.hold_out}.'
+            )
 
 
 class _Clock:
