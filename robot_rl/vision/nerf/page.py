@@ -46,7 +46,7 @@ class Viewer:
         return app
 
     async def _page(self, _request: web.Request) -> web.StreamResponse:
-        policy = "default-src 'none'; img-src 'self'; script-src 'unsafe-inline'; "
+        policy = "default-src 'none'; img-src 'self' data:; script-src 'unsafe-inline'; "
         headers = {'Content-Security-Policy': f"{policy}style-src 'unsafe-inline'"}
         return web.FileResponse(PAGE, headers=headers)
 
