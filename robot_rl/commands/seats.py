@@ -10,7 +10,6 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 from robot_rl.errors import MissingPackageError, TeleopError
-from robot_rl.spec import registry
 
 if TYPE_CHECKING:
     from robot_rl.spec.task import Task
@@ -44,6 +43,7 @@ class Sitting:
             yield None
             return
         from robot_rl.learn.pace import period_of
+        from robot_rl.spec import registry
         from robot_rl.teleop.steering import Steering
 
         task = registry.task(name)

@@ -237,7 +237,7 @@ def golden_rows(file: PolicyFile, contract: Contract) -> list[dict[str, Array]]:
         )
     return [
         {
-            name: value.reshape(shapes[name]).astype(np.uint8) if name in shapes else value
+            name: _pixels(value, shapes[name]) if name in shapes else value
             for name, value in row.items()
         }
         for row in rows
@@ -253,6 +253,10 @@ def free_dimensions(contract: Contract) -> dict[str, tuple[Any, ...]]:
         elif signal.is_image:
             free[signal.name] = (*ROWS_AND_COLUMNS, 3)
     return free
+
+
+def _pixels(values: Array, shape: tuple[int, ...]) -> Array:
+    return np.reshape(values, shape).astype(np.uint8)
 
 
 def _kind(signal: Signal) -> type:

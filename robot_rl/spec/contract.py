@@ -140,11 +140,12 @@ def directions_of(contract: Contract) -> Directions | None:
 def eye_of(contract: Contract) -> Camera | None:
     """Through which the policy sees the image, if it takes any camera that shows as much."""
     told = contract.training.get(EYE)
-    return Camera(**_tupled(told)) if isinstance(told, dict) else None
-
-
-def _tupled(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
+    if not isinstance(told, dict):
+        return None
+    rows = cast('dict[str, Any]', told)
+    return Camera(
+        **{k: tuple(cast('list[Any]', v)) if isinstance(v, list) else v for k, v in rows.items()}
+    )
 
 
 def fitted(contract: Contract, robot: Robot) -> Contract:

@@ -89,9 +89,9 @@ def mounted(position: Any, quat: Any, camera: Camera, error: Any) -> tuple[Array
     `error` (n, 6) is how far the mounting is off: [m] along and [rad] about the robot's axes.
     """
     offset = np.asarray(camera.position, np.float32) + error[:, :3]
-    half = 0.5 * error[:, 3:]
+    half = 0.5 * np.asarray(error[:, 3:], np.float64)
     small = np.concatenate((np.ones_like(half[:, :1]), half), 1)
     small /= np.linalg.norm(small, axis=1, keepdims=True)
-    own = np.broadcast_to(np.asarray(camera.quat, np.float32), small.shape)
+    own = np.tile(np.array(camera.quat), (len(small), 1))
     where = position + rotate(quat, offset)
     return where.astype(np.float32), product(quat, product(small, own)).astype(np.float32)

@@ -16,7 +16,7 @@ from robot_rl.spec.camera import Camera
 EYE = Camera.pinhole('eye', 16, 12, math.radians(80.0))
 
 
-def shot(camera: Camera, seed: int = 0) -> torch.Tensor:
+def shot(camera: Camera, seed: int = 0):
     shape = (2, camera.height, camera.width, 3)
     return torch.randint(256, shape, generator=torch.Generator().manual_seed(seed)).byte()
 
