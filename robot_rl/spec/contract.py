@@ -142,10 +142,11 @@ def eye_of(contract: Contract) -> Camera | None:
     told = contract.training.get(EYE)
     if not isinstance(told, dict):
         return None
-    rows = cast('dict[str, Any]', told)
-    return Camera(
-        **{k: tuple(cast('list[Any]', v)) if isinstance(v, list) else v for k, v in rows.items()}
-    )
+    rows: dict[str, Any] = {
+        name: tuple(cast('list[float]', value)) if isinstance(value, list) else value
+        for name, value in cast('dict[str, Any]', told).items()
+    }
+    return Camera(**rows)
 
 
 def fitted(contract: Contract, robot: Robot) -> Contract:
