@@ -134,8 +134,8 @@ class SimNode(Node):
     def _connect(self, setpoint_topic: str) -> None:
         """Make publishers, the subscription and the service."""
         self._outputs: list[tuple[str, Any, Any, Any]] = []
-        for topic in self._robot.topics:
-            if not topic.requested and topic.name not in self._simulation.dark:
+        for topic in self._simulation.robot.topics:
+            if not topic.requested:
                 self._add_output(topic.message, topic.name)
         self._measured_outputs = len(self._outputs)
         truth, own = self._simulation.truth(), {topic.name for topic in self._robot.topics}
@@ -177,9 +177,10 @@ class SimNode(Node):
     def run(self, stop: Stop) -> int:
         """Simulate until stopped."""
         self._executor = executor_of(self)
+        topics = self._simulation.robot.topics
         self.get_logger().info(
             f'Simulating {self._robot.name} at {1.0 / self._dt:g} Hz, '
-            f'{", ".join(f"{t.name} at {t.rate_hz:g}" for t in self._robot.topics if t.rate_hz)} '
+            f'{", ".join(f"{t.name} at {t.rate_hz:g}" for t in topics if t.rate_hz)} '
             'Hz.'
         )
         try:

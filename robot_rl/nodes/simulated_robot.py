@@ -61,6 +61,14 @@ def _in_task(robot: Robot, task: Task | None) -> Robot:
     return task.robot if own else replace(robot, lidar=task.robot.lidar)
 
 
+def _seeing(robot: Robot, task: Task | None) -> Robot:
+    """`robot` without the topics of its cameras where its world says nothing of what they see."""
+    if task is not None and task.seen_by is not None:
+        return robot
+    seen = tuple(topic for topic in robot.topics if not {*topic.signals} & {*CAMERAS})
+    return replace(robot, topics=seen)
+
+
 class SimulatedRobot:
     """Steps one robot; truth and measurements are (size,) float64 arrays by signal name."""
 
@@ -68,8 +76,6 @@ class SimulatedRobot:
     """[s] of physics since the last reset: the world stands still until the first setpoint."""
     clearance = math.inf
     """[m] to what is nearest when `measured` last looked, where the task's world says it."""
-    dark: set[str]
-    """Topics of cameras in a world that says nothing of what they see."""
     asked: dict[str, Values]
     """What the task's commands say since the last reset; empty without a world."""
 
@@ -107,7 +113,7 @@ class SimulatedRobot:
         self._torch: Any = importlib.import_module('torch')
         self._torch.set_num_threads(1)
         self._task = _with_a_world(task)
-        robot = _in_task(robot, self._task)
+        robot = _seeing(_in_task(robot, self._task), self._task)
         self.robot, self.dt = robot, dt
         self._setpoint = robot.setpoint(level)
         engines = importlib.import_module('robot_rl.envs.engines')
@@ -173,7 +179,6 @@ class SimulatedRobot:
                 self._surroundings.start(row, self._drawn)
         self._put(self._start)
         self._seen = self._true()
-        self._see_what_there_is()
         lacking = [name for name in self._names if name not in self._seen]
         if lacking:
             raise SpecError(
@@ -182,13 +187,6 @@ class SimulatedRobot:
             )
         if self._measurement is not None:
             self._sensors = self._measurement.fresh(self._seen)
-
-    def _see_what_there_is(self) -> None:
-        """Leave cameras out where the world says nothing of what they see."""
-        unseen = {name for name in CAMERAS if name not in self._seen}
-        self._names = tuple(name for name in self._names if name not in unseen)
-        self._topics = [topic for topic in self._topics if not unseen.issuperset(topic.signals)]
-        self.dark = {topic.name for topic in self.robot.topics if unseen & {*topic.signals}}
 
     def _true(self) -> dict[str, Any]:
         """True signals, those of the world among them."""

@@ -176,8 +176,11 @@ def test_an_arena_is_drawn_from_a_seed_or_refused(tmp_path):
 
 
 def test_topics_of_several_rates_share_one_sensor_period():
-    assert samples_between(ROBOT, 0.002) == (pytest.approx(0.01), {'odom': 1})
-    odom, goal = ROBOT.topics
+    assert samples_between(ROBOT, 0.002) == (
+        pytest.approx(0.01),
+        {'odom': 1, 'image': 4, 'camera_info': 4},
+    )
+    odom, goal, *_ = ROBOT.topics
     slow = replace(odom, name='scan', signals=('scan',), rate_hz=40.0)
     topics = (replace(odom, rate_hz=50.0), slow, goal)
     robot = replace(registry.robot('racecar'), topics=topics)
