@@ -102,6 +102,8 @@ class BenchSurvival:
     """Of who is killed and when."""
     speed: float = 10.0
     """Of the simulation, times real time: so that episodes end between kills."""
+    browser: bool = False
+    """Also open the page of who acts in Chromium, in real time, and kill that too."""
     out: Path = Path('survival')
     """The new folder for the run, the logs of both and survival.json."""
 
@@ -109,9 +111,12 @@ class BenchSurvival:
         """Kill, check, print; 1 where something does not hold."""
         from robot_rl.bench import survival, survivors
 
-        kills, deaths = survival.survive(self.out, self.kills, self.seed, self.speed)
+        speed = min(self.speed, 1.0) if self.browser else self.speed
+        kills, deaths = survival.survive(
+            self.out, self.kills, self.seed, speed, watched=self.browser
+        )
         found = survivors.checks(self.out / 'runs' / survival.NAME, kills, deaths)
-        survivors.save(self.out / 'survival.json', kills, found, seed=self.seed, speed=self.speed)
+        survivors.save(self.out / 'survival.json', kills, found, seed=self.seed, speed=speed)
         print(survivors.text(kills, found))
         return 0 if all(check.holds for check in found) else 1
 
