@@ -128,7 +128,8 @@ def survive(
 
     With `watched` a browser has the page of who acts, and is a victim as well.
 
-    Raises RobotRLError where nothing begins to learn at all, MissingPackageError without a browser.
+    Raises RobotRLError where nothing begins to learn at all, MissingPackageError where there is no
+    browser to be watched by.
     """
     browser = next(filter(None, map(shutil.which, BROWSERS)), '') if watched else ''
     if watched and not browser:
