@@ -76,9 +76,10 @@ class HilTrain(HilConfig, Sitting):
         with self.seat(self.task, self.operator, self.speed) as person:
             run = learn(_as(HilConfig, self), person=person)
         score = read_evaluation(run)
+        time = score['time_s']  # none where nothing succeeded
         print(
-            f'{run}: success {score["success"]:.1%} on {score["episodes"]} unseen episodes, '
-            f'{score["time_s"]:.1f} s on average; people acted in '
+            f'{run}: success {score["success"]:.1%} on {score["episodes"]} unseen episodes'
+            f'{f", {time:.1f} s on average" if time is not None else ""}; people acted in '
             f'{score["intervention_rate"]:.1%} of the last steps of practice'
         )
         return 0
