@@ -124,11 +124,11 @@ class DistillConfig:
     """Name of the folder in runs/; by default task and time."""
     blind: bool = False
     """The same without an image: what the rest of the observation is worth."""
-    rounds: int = 10
+    rounds: int = 12
     """Of gathering an episode in every environment and of learning from all so far."""
     num_envs: int = 64
     """Environments."""
-    capacity: int = 200_000
+    capacity: int = 400_000
     """Moments that are kept."""
     passes: float = 2.0
     """Over the moments, in a round."""

@@ -30,7 +30,7 @@ CONTROL_DT = 0.04  # [s] a camera of 25 Hz
 FAR = 20.0  # [m] that an episode is about
 RADIUS = 0.08  # [m] of the robot with its propellers
 SPEED = (2.0, 1.0, 2.0)  # [m/s] ahead, [m/s] to the left, [rad/s] of yaw, of the largest action
-CRUISE = 1.7  # [m/s] of the teacher
+CRUISE = 1.55  # [m/s] of the teacher
 AHEAD = (0.7, 1.5)  # [m] along the way where the teacher looks: to fly to, and to face
 EYE = Camera.pinhole('eye', 64, 48, math.radians(87.0))
 """What the policy sees of whatever image a robot takes."""
