@@ -18,6 +18,8 @@ Shapes = dict[str, list[int]]
 
 MULTIPLICATIONS = 1500
 """Multiplications that may be added for each node that is saved: they take about as long."""
+LONGEST = 1024
+"""Components of a vector that is looked at: a flattened image is no place for square matrices."""
 
 
 @dataclass
@@ -98,7 +100,8 @@ class _Reader:
 
     def _vector(self, name: str) -> bool:
         shape = self.shapes.get(name, [])
-        return name not in self.constants and len(shape) == 2 and shape[0] == 1 and shape[1] > 0
+        row = len(shape) == 2 and shape[0] == 1 and 0 < shape[1] <= LONGEST
+        return row and name not in self.constants
 
     def _step(self, node: NodeProto) -> Any:
         """Function that reads an affine node, or None for a node that is not."""

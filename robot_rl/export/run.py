@@ -16,6 +16,8 @@ from robot_rl.spec.contract import Contract
 
 ENVIRONMENTS = 256
 """Episodes that the statistics of signals are taken over, with all randomization and noise."""
+SEEING = 32
+"""The same of a task with images, which take their time to draw."""
 _TOLD = (
     'seed',
     'engine',
@@ -27,6 +29,7 @@ _TOLD = (
     'hil',
     'rlpd',
     'bc',
+    'distill',
 )
 
 
@@ -46,7 +49,7 @@ def export_run(run: Path, out: Path | None = None) -> tuple[Path, Contract]:
     env = make_env(
         task,
         config['engine'],
-        ENVIRONMENTS,
+        SEEING if task.eye else ENVIRONMENTS,
         seed=EXPORT_SEED,
         randomization=ranges_of(run),
     )

@@ -7,24 +7,23 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from robot_rl.mdp import images
+from robot_rl.mdp import eyes, images
 from robot_rl.spec.camera import Camera
 from robot_rl.spec.scene import Scene
 from robot_rl.spec.task import Signals
 from robot_rl.vision.distance import distance
-from robot_rl.vision.eyes import Places, mounted, renderer
+from robot_rl.vision.eyes import Places, renderer
 from robot_rl.vision.hallways import SPACING, hallway
 from robot_rl.vision.renderer import Renderer
 
 HEIGHT = 1.0  # [m] at which flights are
 NUMBERS = 2**24
 """Of hallways: float32 tells as many apart."""
-MOUNT = (0.005, 0.03)  # [m], [rad] standard deviations of how the camera is mounted
 SAMPLES = 2  # along the edge of a pixel
 
 
 class Hallways:
-    """Commands of an episode: which hallway, where it starts, how the camera sits.
+    """Commands of an episode: which hallway, where it starts, what its camera is like.
 
     Pure functions of what was drawn; scenes are made when somebody is first in them. On a CPU.
     """
@@ -49,11 +48,10 @@ class Hallways:
     ) -> dict[str, torch.Tensor]:
         """See spec.task.Commands."""
         number = torch.randint(NUMBERS, (num, 1), generator=generator, device=device)
-        spread = torch.tensor((*(MOUNT[0],) * 3, *(MOUNT[1],) * 3), device=device)
         return {
             'hallway': number.float(),
             'start': 2.0 * torch.rand(num, 4, generator=generator, device=device) - 1.0,
-            'mount': spread * torch.randn(num, 6, generator=generator, device=device),
+            **eyes.drawn(self._camera, num, generator, device),
         }
 
     def step(self, _state: Signals) -> dict[str, torch.Tensor]:
@@ -66,19 +64,20 @@ class Hallways:
         return {'hallway_start': state['start'] * scale}
 
     def perceive(self, signals: Signals, drawn: Signals) -> dict[str, torch.Tensor]:
-        """The image, how far from everything and along the way it is, and the way ahead."""
+        """The image and its age [s], how far from everything and along the way, the way ahead."""
         position = signals['base_pos_w'].numpy()
         quat = signals['base_quat_w'].numpy()
         rows = self._places.rows(drawn['hallway'][:, 0].numpy().astype(np.int64))
-        poses = mounted(position, quat, self._camera, drawn['mount'].numpy())
+        poses = eyes.exposed(signals, drawn, self._camera)
         frames = self._renderer.render(*poses, self._places.scenes, rows)
         away = distance(self._places.scenes, rows, position) - self._radius
         way = self._places.beside[rows]
         nearest = np.square(way - position[:, None, :2]).sum(2).argmin(1)
         info = images.info_of(self._camera, len(rows))
         return {
-            'rgb': torch.from_numpy(frames.rgb),
+            'rgb': eyes.lit(frames.rgb, drawn),
             'rgb_info': info,
+            'rgb_age': drawn['latency'],
             'arena_clearance': torch.from_numpy(away).unsqueeze(1),
             'track_position': torch.from_numpy(SPACING * nearest[:, None]).float(),
             'way_ahead': torch.from_numpy(_points(self._ahead, way, nearest, position, quat)),

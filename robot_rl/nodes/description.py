@@ -32,6 +32,11 @@ GOALS: dict[str, dict[str, Value]] = {
 sim_node, which then says itself where it has put what its world is built around."""
 BUILT_AROUND_GOALS = ('insert-panda',)
 """Tasks whose goal nobody else can know, and where another is no use."""
+FENCES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    'corridor-crazyflie': ((-40.0, -40.0, -0.1), (40.0, 40.0, 3.0)),
+}
+"""Tasks whose world is larger than the robot's own fence: lowest and highest corner [m] of a fence
+around it, for a simulation. Around a real robot its owner puts one."""
 GRACE_S = 8.0
 """[s] that a process gets to end once its robot is at rest."""
 GROUND_TRUTH = 'ground_truth/odom'
@@ -117,6 +122,8 @@ def processes(
         wanted = {'robot': robot.name, **GOALS[goal], 'level': level}
         found.append(Process('goal_node', {**wanted, **clock}))
     flying: dict[str, Value] = {'robot': robot.name, 'policy': str(policy), 'autostart': True}
+    if engine and task in FENCES:
+        flying |= dict(zip(('fence_low', 'fence_high'), map(list, FENCES[task]), strict=True))
     if report is not None:
         flying['report'] = str(report)
     grace_s = GRACE_S + landing_s(robot.setpoint(level))

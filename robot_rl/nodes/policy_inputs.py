@@ -74,6 +74,7 @@ class PolicyInputs:
         self._hand = TakenByHand()
         self._complaints: dict[str, float] = {}
         self._inputs = [item for route in routes if (item := self._open(route)) is not None]
+        self._paced_by = self._slowest(controller.policy.contract.control_dt)
 
     def _open(self, route: Route) -> _Input | None:
         wanted = self._controller.inputs.sources
@@ -94,6 +95,15 @@ class PolicyInputs:
         subscription = self._hand.subscribe(self._node, kind, route.name, qos, raw=reader.raw)
         return _Input(route, reader, subscription, arrays, sources)
 
+    def _slowest(self, control_dt: float) -> float:
+        """[Hz] rate of the measurements that a control period best begins after.
+
+        The slowest that come in every one, so that an image is new when the policy looks at it.
+        """
+        rates = [i.route.topic.rate_hz for i in self._inputs if not i.route.topic.requested]
+        every = [rate for rate in rates if rate * control_dt > RATE_TOLERANCE]
+        return min(every or rates, default=0.0)
+
     def close(self) -> None:
         """Unsubscribe."""
         for item in self._inputs:
@@ -101,7 +111,9 @@ class PolicyInputs:
         self._inputs = []
 
     def take(self, now: float, ros_offset: float) -> bool:
-        """Feed the newest message of every topic. Returns whether a measurement came.
+        """Feed the newest message of every topic.
+
+        Returns whether a measurement came that control periods keep in step with.
 
         Args:
             now: [s] the controller's clock.
@@ -112,7 +124,9 @@ class PolicyInputs:
             message = TakenByHand.newest(item.subscription)
             if message is not None:
                 self._feed(item, message, now, ros_offset)
-                measured = measured or not item.route.topic.requested
+                topic = item.route.topic
+                leads = not topic.requested and topic.rate_hz == self._paced_by
+                measured = measured or leads
         return measured
 
     def _feed(self, item: _Input, message: Any, now: float, ros_offset: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_rl.deploy.policy import contract_of
@@ -21,6 +21,7 @@ class Settings:
     policy: Path
     """The .onnx file."""
     robot: Robot
+    """With the fence of `fence_low` and `fence_high`, if given."""
     setpoint_topic: str
     """'' for the one the robot declares."""
     setpoint_message: str
@@ -57,6 +58,7 @@ class Settings:
                 'none. Write one with: robot_rl export'
             )
         robot = registry.robot(parameters.get('robot', '') or contract_of(policy).robot)
+        robot = _fenced(robot, parameters)
         settings = Settings(
             policy=Path(policy).expanduser(),
             robot=robot,
@@ -80,3 +82,19 @@ class Settings:
                 f'got {settings.rate_window_s} s and {settings.diagnostics_hz} Hz.'
             )
         return settings
+
+
+def _fenced(robot: Robot, parameters: Parameters) -> Robot:
+    """`robot` with the corners `fence_low` and `fence_high` [m], world frame, of its place.
+
+    Raises SpecError where the one is not below the other.
+    """
+    low = parameters.floats('fence_low', robot.limits.fence_low)
+    high = parameters.floats('fence_high', robot.limits.fence_high)
+    if not all(a < b for a, b in zip(low, high, strict=True)):
+        raise SpecError(
+            f"'fence_low' of {parameters.name!r} must be below 'fence_high' along x, y and z, "
+            f'got {list(low)} and {list(high)} m.'
+        )
+    low, high = (tuple(corner) for corner in (low, high))
+    return replace(robot, limits=replace(robot.limits, fence_low=low, fence_high=high))

@@ -138,6 +138,7 @@ class SimNode(Node):
             if not topic.requested:
                 self._add_output(topic.message, topic.name)
         self._measured_outputs = len(self._outputs)
+        self._looks_every = self._simulation.images_every(self._every)
         truth, own = self._simulation.truth(), {topic.name for topic in self._robot.topics}
         for message, name, needed in TRUTHS:
             if needed in truth and name not in own:
@@ -260,7 +261,9 @@ class SimNode(Node):
         With the fastest, which it returns whether it is due, goes the truth and, in simulated
         time, the clock last.
         """
-        signals, truth = self._simulation.measured(), self._simulation.truth()
+        looking = self._looks_every == 0 or sample % self._looks_every == 0
+        signals = self._simulation.measured(looking=looking)
+        truth = self._simulation.truth()
         lost = self._simulation.lost()
         if self._arena is not None:
             self._arena.publish(self._simulation.time_s, truth, self._simulation.clearance)

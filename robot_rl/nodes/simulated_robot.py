@@ -139,6 +139,7 @@ class SimulatedRobot:
         self._start: dict[str, Values] = {}
         self._sensors: dict[str, Any] = {}
         self._seen: dict[str, Any] = {}  # measured last
+        self._world: dict[str, Any] = {}  # of that, what the world showed
 
     def _equip(self, sensor_dt: float) -> None:
         """Add what measures and sends messages; exact where `sensor_dt` [s] is 0."""
@@ -188,14 +189,15 @@ class SimulatedRobot:
         if self._measurement is not None:
             self._sensors = self._measurement.fresh(self._seen)
 
-    def _true(self) -> dict[str, Any]:
-        """True signals, those of the world among them."""
+    def _true(self, *, looking: bool = True) -> dict[str, Any]:
+        """True signals, those of the world among them: as they were where nobody is looking."""
         signals = self._engine.signals()
         if self._task is not None and self._task.perceive is not None:
-            seen = self._task.perceive(signals, self._drawn)
-            if 'arena_clearance' in seen:
-                self.clearance = float(seen['arena_clearance'][0, 0])
-            signals |= seen
+            if looking:
+                self._world = self._task.perceive(signals, self._drawn)
+            if 'arena_clearance' in self._world:
+                self.clearance = float(self._world['arena_clearance'][0, 0])
+            signals |= self._world
         return signals
 
     def step(self, setpoint: Values | None, silence: float, stiffness: float = 1.0) -> None:
@@ -232,13 +234,24 @@ class SimulatedRobot:
         self._engine.randomize({'joint_stiffness': share * own}, self._torch.arange(1))
         self._stiffness = share
 
-    def measured(self) -> dict[str, Values]:
-        """Sample of the sensors; call it once every sensor period."""
-        signals = self._true()
+    def measured(self, *, looking: bool = True) -> dict[str, Values]:
+        """Sample of the sensors; call it once every sensor period.
+
+        A camera that is not `looking` costs nothing: it shows the image of before.
+        """
+        signals = self._true(looking=looking)
         if self._measurement is not None:
             signals, changed = self._measurement.sample(signals, self._sensors, self._seen)
             self._sensors, self._seen = {**self._sensors, **changed}, signals
         return {name: _numbers(signals[name][0]) for name in self._names}
+
+    def images_every(self, every: Mapping[str, int]) -> int:
+        """How many sensor periods it is from one image to the next, 0 without a camera.
+
+        `every` says it of each topic.
+        """
+        seeing = [topic.name for topic in self._topics if {*topic.signals} & {*CAMERAS}]
+        return math.gcd(*(every[name] for name in seeing))
 
     def lost(self) -> set[str]:
         """Topics whose message is lost this time; ask once every sensor period."""

@@ -142,13 +142,15 @@ def _camera() -> Camera:
     return replace(
         lens,
         position=(0.03, 0.0, 0.005),
+        position_std=0.005,
+        rotation_std=0.03,
         rate_hz=25.0,
         latency_s=(0.02, 0.06),
         gain_std=0.2,
         tint_std=0.05,
         shot=0.3,
         read_std=3.0,
-        source='field of view: Bitcraze, AI-deck; resolution, delay and noise are our assumptions',
+        source='field of view: Bitcraze, AI-deck; the rest are our assumptions',
     )
 
 

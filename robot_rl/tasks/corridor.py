@@ -200,8 +200,10 @@ def seen_by(robot: Robot, drawn_by: str = 'raycast', camera: Camera = EYE) -> Ta
     """The task with images that the renderer `drawn_by` draws for `camera`."""
     corridor = Corridor(robot)
     own = robot.cameras[0]
-    mounted = replace(camera, position=own.position, quat=own.quat)
-    hallways = Hallways(mounted, drawn_by, RADIUS, AHEAD)
+    if camera is EYE:  # what the policy looks through is otherwise like the robot's own
+        lens = {name: getattr(EYE, name) for name in ('width', 'height', 'fx', 'fy', 'cx', 'cy')}
+        camera = replace(own, distortion=EYE.distortion, **lens)
+    hallways = Hallways(camera, drawn_by, RADIUS, AHEAD)
     return Task(
         name='corridor',
         robot=robot,
