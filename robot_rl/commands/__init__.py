@@ -38,6 +38,7 @@ COMMANDS: dict[str, Any] = {
     'bench sim': bench.BenchSim,
     'bench lidar': bench.BenchLidar,
     'bench render': bench.BenchRender,
+    'bench sight': bench.BenchSight,
     'bench rlpd': bench.BenchRlpd,
     'bench survival': bench.BenchSurvival,
     'bench train': bench.BenchTrain,

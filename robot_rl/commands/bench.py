@@ -69,6 +69,25 @@ class BenchRender:
 
 
 @dataclass(frozen=True)
+class BenchSight:
+    """Flights by camera over ROS 2, in real time: what they touch, and how late setpoints are."""
+
+    policy: Positional[PolicyFile]
+    """An .onnx file, or a policy that `robot_rl list` names."""
+    flights: int = 5
+    """Of the simulator's seeds from 0: another place each."""
+    out: Path = Path('sight')
+    """The new folder for recordings and logs."""
+
+    def run(self) -> int:
+        """Fly and print."""
+        from robot_rl.bench import sight
+
+        print(sight.text(sight.sight(self.policy, self.flights, self.out)))
+        return 0
+
+
+@dataclass(frozen=True)
 class BenchRlpd:
     """Updates per second of RLPD, beside SAC of Stable-Baselines3 where it is installed."""
 

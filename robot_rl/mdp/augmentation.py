@@ -62,7 +62,7 @@ class Augmentation:
         return _noises[shape]
 
     def _cut(self, u: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """(n, 4) rows and columns of rectangles, of `u` (n, 4); empty ones where nothing is cut."""
+        """(n, 4) rows and columns of rectangles, by `u` (n, 4); empty where nothing is cut."""
         size = torch.where(u[:, 0] < self.cutout, 0.1 + 0.2 * u[:, 1], 0.0)
         sides = [
             (count * (u[:, axis] + end * size)).round()

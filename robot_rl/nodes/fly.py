@@ -18,7 +18,7 @@ from robot_rl.deploy.timing import percentiles
 from robot_rl.errors import FlightError
 from robot_rl.files import read_json
 from robot_rl.nodes.dds import confined, random_domain
-from robot_rl.nodes.description import GROUND_TRUTH, parameter_file, processes
+from robot_rl.nodes.description import GROUND_TRUTH, Value, parameter_file, processes
 from robot_rl.nodes.group import Group
 from robot_rl.nodes.recording import SETPOINT, tracks
 from robot_rl.nodes.run import require, wait_for
@@ -87,6 +87,7 @@ def fly(
     duration_s: float = 10.0,
     out: Path,
     settle_s: float = 4.0,
+    sim_parameters: Mapping[str, Value] | None = None,
 ) -> FlightResult:
     """Fly a policy over ROS 2 for `duration_s` in real time and score the flight.
 
@@ -97,6 +98,7 @@ def fly(
         duration_s: [s] from the activation of the policy.
         out: new folder for the recording, logs and parameters.
         settle_s: [s] at the start that are not scored: the delay and ramp of the goal.
+        sim_parameters: more parameters of sim_node.
 
     Raises:
         FlightError: a node refused, died or never got ready, or the recording is empty.
@@ -115,6 +117,7 @@ def fly(
         goal=goal,
         level=contract.level,
         task=contract.task,
+        sim_parameters=sim_parameters,
         record=record.resolve(),
         report=report.resolve(),
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import importlib
+import math
 import sys
 import time
 from typing import Any
@@ -138,7 +139,8 @@ class SimNode(Node):
             if not topic.requested:
                 self._add_output(topic.message, topic.name)
         self._measured_outputs = len(self._outputs)
-        self._looks_every = self._simulation.images_every(self._every)
+        seeing = self._simulation.seeing
+        self._looks_every = math.gcd(*(self._every[name] for name in seeing))
         truth, own = self._simulation.truth(), {topic.name for topic in self._robot.topics}
         for message, name, needed in TRUTHS:
             if needed in truth and name not in own:
@@ -275,7 +277,8 @@ class SimNode(Node):
                 continue
             measured = index < self._measured_outputs
             encode(message, self._robot, signals if measured else truth)
-            set_stamp(message, now)
+            late = self._simulation.image_age if topic in self._simulation.seeing else 0.0
+            set_stamp(message, now - late)
             publisher.publish(message)
         if not fastest:
             return False

@@ -21,6 +21,13 @@ from robot_rl.spec.task import Task
 Values = NDArray[Any]
 CAMERAS = ('rgb', 'rgb_info')
 """Signals that only the world of a task has, and that a robot does without elsewhere."""
+PERFECT = {
+    'latency_s': (0.0, 0.0),
+    **dict.fromkeys(
+        ('position_std', 'rotation_std', 'gain_std', 'tint_std', 'shot', 'read_std'), 0.0
+    ),
+}
+"""Of a camera that is where it should be, at once and as bright as the world."""
 BELOW_GROUND = 0.02
 """[m] a robot that is deeper has fallen through: contacts give way by less."""
 
@@ -44,13 +51,14 @@ def samples_between(robot: Robot, dt: float) -> tuple[float, dict[str, int]]:
     return common * dt, {name: every // common for name, every in steps.items()}
 
 
-def _with_a_world(task: Task | None) -> Task | None:
+def _with_a_world(task: Task | None, *, noise: bool) -> Task | None:
     """`task` as seen by the robot's own camera instead of the policy's; None without a world."""
     if task is None or not (task.perceive or task.terrain or task.solid):
         return None
     if task.seen_by is None or not task.robot.cameras:
         return task
-    return task.seen_by(camera=task.robot.cameras[0])
+    camera = task.robot.cameras[0]
+    return task.seen_by(camera=camera if noise else replace(camera, **PERFECT))
 
 
 def _in_task(robot: Robot, task: Task | None) -> Robot:
@@ -76,6 +84,8 @@ class SimulatedRobot:
     """[s] of physics since the last reset: the world stands still until the first setpoint."""
     clearance = math.inf
     """[m] to what is nearest when `measured` last looked, where the task's world says it."""
+    image_age = 0.0
+    """[s] since the image that `measured` last gave was exposed."""
     asked: dict[str, Values]
     """What the task's commands say since the last reset; empty without a world."""
 
@@ -112,7 +122,7 @@ class SimulatedRobot:
             )
         self._torch: Any = importlib.import_module('torch')
         self._torch.set_num_threads(1)
-        self._task = _with_a_world(task)
+        self._task = _with_a_world(task, noise=noise)
         robot = _seeing(_in_task(robot, self._task), self._task)
         self.robot, self.dt = robot, dt
         self._setpoint = robot.setpoint(level)
@@ -135,6 +145,7 @@ class SimulatedRobot:
         drawn = [spread for spread in spreads if spread.mode == 'reset']
         self._draw = sampler(robot, drawn, self._torch.device('cpu')) if drawn else None
         self._equip(sensor_dt if noise else 0.0)
+        self._grain = np.random.default_rng(seed)
         self._command = self._torch.zeros(1, self._setpoint.size)
         self._start: dict[str, Values] = {}
         self._sensors: dict[str, Any] = {}
@@ -189,16 +200,40 @@ class SimulatedRobot:
         if self._measurement is not None:
             self._sensors = self._measurement.fresh(self._seen)
 
+    def perceived(self, signals: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """What the world of the task shows where a robot has the true `signals`, (n, size) each.
+
+        Of the episode that the last `reset` began.
+        """
+        if self._task is None or self._task.perceive is None:
+            return {}
+        rows = {name: self._torch.as_tensor(value).float() for name, value in signals.items()}
+        num = len(next(iter(rows.values())))
+        drawn = {name: value.expand(num, -1) for name, value in self._drawn.items()}
+        seen = self._task.perceive(rows, drawn)
+        return {name: value.numpy() for name, value in seen.items()}
+
     def _true(self, *, looking: bool = True) -> dict[str, Any]:
         """True signals, those of the world among them: as they were where nobody is looking."""
         signals = self._engine.signals()
         if self._task is not None and self._task.perceive is not None:
             if looking:
                 self._world = self._task.perceive(signals, self._drawn)
+                self._expose()
             if 'arena_clearance' in self._world:
                 self.clearance = float(self._world['arena_clearance'][0, 0])
             signals |= self._world
         return signals
+
+    def _expose(self) -> None:
+        """Give the image that was just drawn, if any, its age and its noise."""
+        if 'rgb' not in self._world or self._measurement is None:
+            return
+        sensors = importlib.import_module('robot_rl.sensors.camera')
+        image = self._world['rgb'].numpy().astype(np.float32)
+        image = sensors.grainy(image, self.robot.cameras[0], self._grain)
+        self._world['rgb'] = self._torch.from_numpy(image)
+        self.image_age = float(self._world['rgb_age'][0, 0])
 
     def step(self, setpoint: Values | None, silence: float, stiffness: float = 1.0) -> None:
         """Advance by `dt` under the newest setpoint (None: none yet), `silence` [s] old.
@@ -245,13 +280,10 @@ class SimulatedRobot:
             self._sensors, self._seen = {**self._sensors, **changed}, signals
         return {name: _numbers(signals[name][0]) for name in self._names}
 
-    def images_every(self, every: Mapping[str, int]) -> int:
-        """How many sensor periods it is from one image to the next, 0 without a camera.
-
-        `every` says it of each topic.
-        """
-        seeing = [topic.name for topic in self._topics if {*topic.signals} & {*CAMERAS}]
-        return math.gcd(*(every[name] for name in seeing))
+    @property
+    def seeing(self) -> tuple[str, ...]:
+        """Topics of cameras."""
+        return tuple(topic.name for topic in self._topics if {*topic.signals} & {*CAMERAS})
 
     def lost(self) -> set[str]:
         """Topics whose message is lost this time; ask once every sensor period."""
@@ -271,7 +303,8 @@ class SimulatedRobot:
 
         What a floor does not change stays: where it points, how fast rotors turn, joints.
         """
-        if self._task is not None or self.robot.fixed_base:
+        held = self._task is not None and (self._task.terrain or self._task.solid)
+        if held or self.robot.fixed_base:
             return
         if float(self._engine.signals()['base_pos_w'][0, 2]) < -BELOW_GROUND:
             lying = self.truth()

@@ -165,7 +165,12 @@ class CameraSensor:
         if not self._noise:
             return np.rint(image).astype(np.uint8)
         light = image * self._gain[ids][:, None, None]
-        if camera.shot > 0.0 or camera.read_std > 0.0:
-            spread = np.sqrt(camera.shot * light + np.float32(camera.read_std**2))
-            light = light + spread * self._rng.standard_normal(light.shape, dtype=np.float32)
-        return np.rint(light.clip(0.0, 255.0)).astype(np.uint8)
+        return grainy(light, camera, self._rng)
+
+
+def grainy(light: NDArray, camera: Camera, rng: np.random.Generator) -> Images:
+    """Images of `light` (n, height, width, 3) from 0 to 255, with the noise of `camera`."""
+    if camera.shot > 0.0 or camera.read_std > 0.0:
+        spread = np.sqrt(camera.shot * light + np.float32(camera.read_std**2))
+        light = light + spread * rng.standard_normal(light.shape, dtype=np.float32)
+    return np.rint(light.clip(0.0, 255.0)).astype(np.uint8)

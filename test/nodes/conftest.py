@@ -168,7 +168,12 @@ class Peer:
     comes back."""
 
     def __init__(
-        self, nodes: Nodes, rate_hz: float = 100.0, robot: str = 'crazyflie', message: str = ''
+        self,
+        nodes: Nodes,
+        rate_hz: float = 100.0,
+        robot: str = 'crazyflie',
+        message: str = '',
+        level: str = '',
     ) -> None:
         import rclpy
         from rclpy.signals import SignalHandlerOptions
@@ -192,7 +197,9 @@ class Peer:
         )
         self.node = rclpy.create_node('peer', context=self.context)
         self.robot = registry.robot(robot)
-        self.setpoint = available(next(iter(self.robot.setpoints.values())), message)
+        self.setpoint = available(
+            self.robot.setpoint(level or next(iter(self.robot.setpoints))), message
+        )
         self.signals = self._at_rest()
         self.topics: dict[str, tuple[Any, Any]] = {}
         """Topic to its publisher and the message as it was sent last."""
@@ -339,12 +346,12 @@ class Peer:
 
 @pytest.fixture
 def make_peer(nodes) -> Iterator[Callable[..., Peer]]:
-    """(rate_hz=100, robot='crazyflie', message='') -> a robot that does not move, and hears
-    setpoints as its own message or another."""
+    """(rate_hz=100, robot='crazyflie', message='', level='') -> a robot that does not move, and
+    hears setpoints of its first level or another, as their own message or another."""
     players: list[Peer] = []
 
-    def make(rate_hz: float = 100.0, robot: str = 'crazyflie', message: str = '') -> Peer:
-        players.append(Peer(nodes, rate_hz, robot, message))
+    def make(*args: Any, **options: Any) -> Peer:
+        players.append(Peer(nodes, *args, **options))
         return players[-1]
 
     yield make
