@@ -142,7 +142,13 @@ class DistillConfig:
     """Layers over what is seen and the other numbers."""
     noise: float = 0.12
     """Of what the teacher does in the first round, parts of the largest action."""
-    validation_episodes: int = 64
+    foretell: float = 0.05
+    """Weight of what a policy foretells, beside what it does."""
+    start: Path | None = None
+    """A run folder of the same task, whose policy leads from the first round on."""
+    foretell: float = 0.05
+    """Weight of what a policy foretells, beside what it does."""
+    validation_episodes: int = 48
     """Episodes that a round is validated on."""
     test_episodes: int = 200
     """Episodes that the best is scored on, none of which chose it."""

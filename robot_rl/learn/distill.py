@@ -145,6 +145,7 @@ class _Run:
             self.moments.add(seen[:, : self.numbers], env.measured['rgb'], wanted, self.generator)
             push = torch.randn(wander.shape, generator=self.generator)
             wander = 0.9 * wander + config.noise * push
+            wander[:, self.task.action_size - self.task.foretold :] = 0.0
             action = torch.where(led[:, None], wanted + wander, self.actor(seen))
             observation = env.step(action).observation
 
@@ -164,7 +165,7 @@ class _Run:
             rows = torch.randint(len(moments), (config.batch,), generator=self.generator)
             images = self.augment(moments.images[rows].float() / 255.0, self.generator)
             made = self.actor.of(self._rest(rows), images - 0.5)
-            loss = functional.smooth_l1_loss(made, moments.actions[rows], beta=0.1)
+            loss = self._loss(made, moments.actions[rows])
             self.adam.zero_grad()
             loss.backward()
             self.adam.step()
@@ -172,6 +173,15 @@ class _Run:
         self.actor.eval()
         tail = losses[-max(1, len(losses) // 10) :]
         return sum(tail) / len(tail)
+
+    def _loss(self, made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """How far it is from what the teacher does, and by a part from what the teacher knows."""
+        acts = made.shape[1] - self.task.foretold
+        loss = functional.smooth_l1_loss(made[:, :acts], wanted[:, :acts], beta=0.1)
+        if self.task.foretold:
+            known = functional.mse_loss(made[:, acts:], wanted[:, acts:])
+            loss = loss + self.config.foretell * known
+        return loss
 
     def _rest(self, rows: torch.Tensor) -> torch.Tensor:
         """Numbers and frames of before, the latter brighter or darker as if by another camera."""

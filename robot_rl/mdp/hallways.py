@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +12,7 @@ from robot_rl.mdp import eyes, images
 from robot_rl.spec.camera import Camera
 from robot_rl.spec.scene import Scene
 from robot_rl.spec.task import Signals
-from robot_rl.vision.distance import distance
+from robot_rl.vision.distance import blocked, distance
 from robot_rl.vision.eyes import Places, renderer
 from robot_rl.vision.hallways import SPACING, hallway
 from robot_rl.vision.renderer import Renderer
@@ -22,6 +23,18 @@ NUMBERS = 2**24
 SAMPLES = 2  # along the edge of a pixel
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Level flights, straight ahead and to the sides, of which it is told whether they end."""
+
+    angles: tuple[float, ...]
+    """[rad] to the left of the heading."""
+    ahead: tuple[float, ...]
+    """[m] where along each it is looked."""
+    radius: float
+    """[m] that must be free there."""
+
+
 class Hallways:
     """Commands of an episode: which hallway, where it starts, what its camera is like.
 
@@ -29,14 +42,20 @@ class Hallways:
     """
 
     def __init__(
-        self, camera: Camera, drawn_by: str, radius: float, ahead: tuple[float, float]
+        self,
+        camera: Camera,
+        drawn_by: str,
+        radius: float,
+        ahead: tuple[float, float],
+        ways: Ways,
     ) -> None:
         """Images are those that the renderer `drawn_by` draws for `camera`, as it is mounted.
 
-        `radius` [m] is the robot's, `ahead` [m] where along the way 'way_ahead' looks.
+        `radius` [m] is the robot's, `ahead` [m] where along the way 'way_ahead' looks, `ways` what
+        'ways_blocked' is about.
         """
         self._camera, self._drawn_by = camera, drawn_by
-        self._radius, self._ahead = radius, ahead
+        self._radius, self._ahead, self._ways = radius, ahead, ways
         self._places = Places(_place)
 
     @cached_property
@@ -71,6 +90,10 @@ class Hallways:
         poses = eyes.exposed(signals, drawn, self._camera)
         frames = self._renderer.render(*poses, self._places.scenes, rows)
         away = distance(self._places.scenes, rows, position) - self._radius
+        headings = _yaw(quat)[:, None] + np.array(self._ways.angles, np.float32)
+        level = np.stack((np.cos(headings), np.sin(headings), 0.0 * headings), 2)
+        steps = np.array(self._ways.ahead, np.float32)
+        shut = blocked(self._places.scenes, rows, position, level, steps, self._ways.radius)
         way = self._places.beside[rows]
         nearest = np.square(way - position[:, None, :2]).sum(2).argmin(1)
         info = images.info_of(self._camera, len(rows))
@@ -80,6 +103,7 @@ class Hallways:
             'rgb_age': drawn['latency'],
             'arena_clearance': torch.from_numpy(away).unsqueeze(1),
             'track_position': torch.from_numpy(SPACING * nearest[:, None]).float(),
+            'ways_blocked': torch.from_numpy(shut),
             'way_ahead': torch.from_numpy(_points(self._ahead, way, nearest, position, quat)),
         }
 
@@ -87,6 +111,11 @@ class Hallways:
 def _place(number: int) -> tuple[Scene, np.ndarray]:
     made = hallway(number)
     return made.scene, made.way.astype(np.float32)
+
+
+def _yaw(quat: np.ndarray) -> np.ndarray:
+    w, x, y, z = quat.T
+    return np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
 def _points(
@@ -97,8 +126,7 @@ def _points(
     quat: np.ndarray,
 ) -> np.ndarray:
     """Points (n, 4) [m] of the way ahead and to the left of the robot, the near and the far."""
-    w, x, y, z = quat.T
-    yaw = np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    yaw = _yaw(quat)
     cosine, sine = np.cos(yaw), np.sin(yaw)
     found = []
     for ahead in distances:

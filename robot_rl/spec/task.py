@@ -157,6 +157,9 @@ class Task:
     """(true signals) -> the action of one who sees all: what a simulated person has in mind."""
     teacher: Callable[[Tensor], Tensor] | None = None
     """(critic observation) -> action: who shows a policy of images how it is done."""
+    foretold: int = 0
+    """How many of an action's components, the last ones, foretell something: what `act` may heed,
+    and what is learned beside the rest."""
     corrections: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of learning from people that differ from its defaults."""
 

@@ -1,9 +1,10 @@
 """Corridor: fly through a furnished hallway that nobody has seen, by one camera.
 
 The policy sees the image, the robot's own motion and its height. Its action is a velocity in the
-heading frame and a rate of yaw; a velocity controller inside the policy's graph makes collective
-thrust and body rates of them, which is what an autopilot takes. A teacher that knows the way shows
-how it is done (docs/vision.md).
+heading frame and a rate of yaw, and for some directions how likely something is in the way there;
+a velocity controller inside the policy's graph does not fly where that is likely, and makes
+collective thrust and body rates of the rest, which is what an autopilot takes. A teacher that
+knows the way shows how it is done (docs/vision.md).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 
 from robot_rl.mdp import images, observations
 from robot_rl.mdp.actions import within
-from robot_rl.mdp.hallways import HEIGHT, Hallways
+from robot_rl.mdp.hallways import HEIGHT, Hallways, Ways
 from robot_rl.mdp.memory import History, Integral, Memory
 from robot_rl.mdp.terminations import tilted
 from robot_rl.spec.camera import Camera
@@ -30,6 +31,14 @@ CONTROL_DT = 0.04  # [s] a camera of 25 Hz
 FAR = 20.0  # [m] that an episode is about
 RADIUS = 0.08  # [m] of the robot with its propellers
 SPEED = (2.0, 1.0, 2.0)  # [m/s] ahead, [m/s] to the left, [rad/s] of yaw, of the largest action
+WAYS = Ways(
+    angles=tuple(math.radians(angle) for angle in range(-40, 41, 10)),
+    ahead=tuple(0.1 * step for step in range(1, 6)),
+    radius=RADIUS + 0.02,
+)
+"""That a policy foretells whether they are blocked."""
+SURE = (0.6, 0.9)
+"""Likelihoods of a contact from which on it flies more slowly that way, and not at all."""
 CRUISE = 1.55  # [m/s] of the teacher
 AHEAD = (0.7, 1.5)  # [m] along the way where the teacher looks: to fly to, and to face
 EYE = Camera.pinhole('eye', 64, 48, math.radians(87.0))
@@ -92,14 +101,16 @@ class Corridor:
         return observations.concat((_motion(signals, memory), *before, image.flatten(1)))
 
     def privileged(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
-        """Motion, and the way ahead instead of the image."""
-        return observations.concat((_motion(signals, memory), signals['way_ahead']))
+        """Motion, and instead of the image which ways are blocked, and the way ahead."""
+        seen = (signals['ways_blocked'], signals['way_ahead'])
+        return observations.concat((_motion(signals, memory), *seen))
 
     def act(self, action: torch.Tensor, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
         """Thrust and body rates that bring the velocity asked for about."""
         setpoint = self.robot.setpoint('rates')
         scale = torch.tensor(SPEED, device=action.device)
-        wanted = action.clamp(-1.0, 1.0) * scale
+        wanted = action[:, :3].clamp(-1.0, 1.0) * scale
+        wanted = observations.concat((careful(wanted[:, :2], action[:, 3:]), wanted[:, 2:3]))
         matrix = observations.rotation_matrix(signals['base_quat_w'])
         velocity_w = observations.rotate(matrix, signals['base_lin_vel_b'])
         ahead = _along(matrix, velocity_w)
@@ -125,21 +136,23 @@ class Corridor:
         frame = images.grey(images.seen(signals['rgb'], signals['rgb_info'], EYE)) - 0.5
         below = (HEIGHT - signals['base_pos_w'][:, 2:3]).clamp(-0.3, 0.3)
         return MEMORY.update(
-            memory, {'frame': frame, 'action': action.clamp(-1.0, 1.0), 'below': below}
+            memory, {'frame': frame, 'action': action[:, :3].clamp(-1.0, 1.0), 'below': below}
         )
 
     def teacher(self, observation: torch.Tensor) -> torch.Tensor:
         """Fly to the way's nearer point ahead, face the further one, slow down to turn.
 
-        `observation` is that of `privileged`.
+        What is blocked it knows: 1 or -1. `observation` is that of `privileged`.
         """
+        shut = observation[:, -4 - len(WAYS.angles) : -4]
         near, far = observation[:, -4:-2], observation[:, -2:]
         bearing = torch.atan2(far[:, 1:2], far[:, 0:1])
         speed = CRUISE * (1.0 - 0.4 * (bearing.abs() / 0.8).clamp(max=1.0))
         way = speed * near / observations.norm(near).clamp(min=0.3).unsqueeze(1)
         turn = 2.0 * bearing
         scale = torch.tensor(SPEED, device=near.device)
-        return (observations.concat((way, turn)) / scale).clamp(-1.0, 1.0)
+        flown = (observations.concat((way, turn)) / scale).clamp(-1.0, 1.0)
+        return observations.concat((flown, 2.0 * shut - 1.0))
 
     def left(self, step: Step) -> torch.Tensor:
         """[m] to go."""
@@ -148,6 +161,22 @@ class Corridor:
     def touched(self, step: Step) -> torch.Tensor:
         """Touches anything, before the end."""
         return (step.signals['arena_clearance'][:, 0] < 0.0) & (self.left(step) > 0.0)
+
+
+def careful(velocity: torch.Tensor, foretold: torch.Tensor) -> torch.Tensor:
+    """Velocities (n, 2) [m/s] ahead and to the left, slower where something is in the way.
+
+    `foretold` (n, k) says of the directions of WAYS that a contact is certain, 1, or impossible,
+    -1. Between them it is interpolated; beyond the outermost theirs holds.
+    """
+    likely = 0.5 * (foretold.clamp(-1.0, 1.0) + 1.0)
+    angles = torch.tensor(WAYS.angles, device=velocity.device)
+    step = (WAYS.angles[-1] - WAYS.angles[0]) / (len(WAYS.angles) - 1)
+    bearing = torch.atan2(velocity[:, 1:2], velocity[:, 0:1].clamp(min=1e-3))
+    bearing = bearing.clamp(WAYS.angles[0], WAYS.angles[-1])
+    share = (1.0 - (bearing - angles).abs() / step).clamp(min=0.0)
+    contact = (share * likely).sum(1, keepdim=True)
+    return velocity * ((SURE[1] - contact) / (SURE[1] - SURE[0])).clamp(0.0, 1.0)
 
 
 def _motion(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
@@ -203,13 +232,14 @@ def seen_by(robot: Robot, drawn_by: str = 'raycast', camera: Camera = EYE) -> Ta
     if camera is EYE:  # what the policy looks through is otherwise like the robot's own
         lens = {name: getattr(EYE, name) for name in ('width', 'height', 'fx', 'fy', 'cx', 'cy')}
         camera = replace(own, distortion=EYE.distortion, **lens)
-    hallways = Hallways(camera, drawn_by, RADIUS, AHEAD)
+    hallways = Hallways(camera, drawn_by, RADIUS, AHEAD, WAYS)
     return Task(
         name='corridor',
         robot=robot,
         level='rates',
         signal_names=SIGNALS,
-        action_size=3,
+        action_size=3 + len(WAYS.angles),
+        foretold=len(WAYS.angles),
         memory_size=MEMORY.size,
         observe=corridor.observe,
         privileged=corridor.privileged,
