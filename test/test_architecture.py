@@ -135,6 +135,7 @@ ALSO_LATE: dict[str, set[str]] = {
     'nodes.teleop_page': {'pictures'},
     'nodes.simulated_robot': {'envs', 'engines', 'sensors', 'mdp', 'torch'},
     'bench.demo': {'nodes'},
+    'bench.sight': {'nodes'},
     'bench.navigation.contender_ros': {'nodes'},
     'bench.navigation.nav2': {'yaml'},
     'bench.navigation.over_ros': {'nodes'},

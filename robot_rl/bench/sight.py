@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,17 @@ from robot_rl.deploy.policy import contract_of
 from robot_rl.deploy.timing import percentiles
 from robot_rl.errors import SpecError
 from robot_rl.machine import machine_name
-from robot_rl.nodes.fly import FlightResult, fly
-from robot_rl.nodes.simulated_robot import SimulatedRobot
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.task import Step, Task
 
+if TYPE_CHECKING:
+    from robot_rl.nodes.fly import FlightResult
+
 Array = NDArray[np.float64]
 EVERY_S = 0.02
 """[s] between the moments of a flight that are looked at: 4 cm at 2 m/s."""
-STEPS = {'dt': 0.002, 'sensor_dt': 0.01}  # [s] of sim_node
+DT, SENSOR_DT = 0.002, 0.01  # [s] of sim_node
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def sight(policy: Path, flights: int, out: Path) -> list[Flight]:
         SpecError: The policy does not look at images.
         FlightError, RobotRLError: see `fly`.
     """
+    from robot_rl.nodes.fly import fly
+
     contract = contract_of(policy)
     task = registry.task(contract.task)
     if task.eye is None:
@@ -81,10 +84,20 @@ def sight(policy: Path, flights: int, out: Path) -> list[Flight]:
 
 
 def _scored(task: Task, flown: FlightResult, seed: int) -> Flight:
+    from robot_rl.nodes.simulated_robot import SimulatedRobot
+
     robot = registry.robot(task.robot.name)
     engine = engine_for(robot)
     place = SimulatedRobot(
-        robot, task.level, engine, **STEPS, seed=seed, noise=True, randomize=False, task=task
+        robot,
+        task.level,
+        engine,
+        dt=DT,
+        sensor_dt=SENSOR_DT,
+        seed=seed,
+        noise=True,
+        randomize=False,
+        task=task,
     )
     place.reset(robot.rest)
     rows = np.searchsorted(flown.time, np.arange(0.0, flown.time[-1], EVERY_S))

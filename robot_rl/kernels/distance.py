@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.kernels.radiance import compiled
-from robot_rl.spec.scene import KINDS
 
 Array = NDArray[Any]
-_NOTHING, _PLANE, _BOX, _SPHERE, _CYLINDER, _CAPSULE, _MESH = range(len(KINDS))
+NOTHING, PLANE, SPHERE, CYLINDER, CAPSULE = 0, 1, 3, 4, 5  # as in spec/scene.py
 
 
 @compiled
@@ -28,7 +27,7 @@ def nearest(
     for i in range(len(points)):
         row, least = rows[i], np.float32(np.inf)
         for k in range(kind.shape[1]):
-            if kind[row, k] == _NOTHING:
+            if kind[row, k] == NOTHING:
                 continue
             dx = points[i, 0] - position[row, k, 0]
             dy = points[i, 1] - position[row, k, 1]
@@ -40,14 +39,14 @@ def nearest(
             y = dy + w * ty + c * tx - a * tz
             z = dz + w * tz + a * ty - b * tx
             hx, hy, hz = half[row, k, 0], half[row, k, 1], half[row, k, 2]
-            if kind[row, k] == _PLANE:
+            if kind[row, k] == PLANE:
                 away = z
-            elif kind[row, k] == _SPHERE:
+            elif kind[row, k] == SPHERE:
                 away = math.sqrt(x * x + y * y + z * z) - hx
-            elif kind[row, k] == _CAPSULE:
+            elif kind[row, k] == CAPSULE:
                 up = max(abs(z) - hz, zero)
                 away = math.sqrt(x * x + y * y + up * up) - hx
-            elif kind[row, k] == _CYLINDER:
+            elif kind[row, k] == CYLINDER:
                 aside, up = math.sqrt(x * x + y * y) - hx, abs(z) - hz
                 ax, az = max(aside, zero), max(up, zero)
                 away = math.sqrt(ax * ax + az * az) + min(max(aside, up), zero)

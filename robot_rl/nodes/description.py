@@ -122,10 +122,7 @@ def processes(
         wanted = {'robot': robot.name, **GOALS[goal], 'level': level}
         found.append(Process('goal_node', {**wanted, **clock}))
     flying: dict[str, Value] = {'robot': robot.name, 'policy': str(policy), 'autostart': True}
-    if engine and task in FENCES:
-        flying |= dict(zip(('fence_low', 'fence_high'), map(list, FENCES[task]), strict=True))
-    if report is not None:
-        flying['report'] = str(report)
+    flying |= _fence(task, engine) | ({'report': str(report)} if report else {})
     grace_s = GRACE_S + landing_s(robot.setpoint(level))
     found.append(Process('policy_node', {**flying, **clock}, grace_s=grace_s))
     if teleop or page:
@@ -135,6 +132,13 @@ def processes(
         recording: dict[str, Value] = {'path': str(record), 'topics': list(topics)}
         found.append(Process('recorder_node', {**recording, **clock}, essential=False))
     return tuple(found)
+
+
+def _fence(task: str, engine: str) -> dict[str, Value]:
+    if task not in FENCES or not engine:
+        return {}
+    low, high = map(list, FENCES[task])
+    return {'fence_low': low, 'fence_high': high}
 
 
 def _goal_of(task: str, goal: str, engine: str) -> str:

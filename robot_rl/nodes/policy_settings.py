@@ -58,7 +58,7 @@ class Settings:
                 'none. Write one with: robot_rl export'
             )
         robot = registry.robot(parameters.get('robot', '') or contract_of(policy).robot)
-        robot = _fenced(robot, parameters)
+        robot = fenced(robot, parameters)
         settings = Settings(
             policy=Path(policy).expanduser(),
             robot=robot,
@@ -84,7 +84,7 @@ class Settings:
         return settings
 
 
-def _fenced(robot: Robot, parameters: Parameters) -> Robot:
+def fenced(robot: Robot, parameters: Parameters) -> Robot:
     """`robot` with the corners `fence_low` and `fence_high` [m], world frame, of its place.
 
     Raises SpecError where the one is not below the other.

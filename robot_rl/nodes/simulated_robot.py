@@ -32,6 +32,12 @@ BELOW_GROUND = 0.02
 """[m] a robot that is deeper has fallen through: contacts give way by less."""
 
 
+def _torch() -> Any:
+    torch = importlib.import_module('torch')
+    torch.set_num_threads(1)
+    return torch
+
+
 def samples_between(robot: Robot, dt: float) -> tuple[float, dict[str, int]]:
     """Longest sensor period [s] that fits every topic, and how many it is to each one's messages.
 
@@ -120,12 +126,11 @@ class SimulatedRobot:
             raise SpecError(
                 f'The sensor period {sensor_dt} s must be a whole multiple of dt = {dt} s.'
             )
-        self._torch: Any = importlib.import_module('torch')
-        self._torch.set_num_threads(1)
+        self._torch = _torch()
         self._task = _with_a_world(task, noise=noise)
         robot = _seeing(_in_task(robot, self._task), self._task)
         self.robot, self.dt = robot, dt
-        self._setpoint = robot.setpoint(level)
+        self._setpoint, self._grain = robot.setpoint(level), np.random.default_rng(seed)
         engines = importlib.import_module('robot_rl.envs.engines')
         terrain = self._task.terrain if self._task else None
         self._engine = engines.engine_factory(engine)(robot, level, 1, dt, terrain=terrain)
@@ -145,12 +150,11 @@ class SimulatedRobot:
         drawn = [spread for spread in spreads if spread.mode == 'reset']
         self._draw = sampler(robot, drawn, self._torch.device('cpu')) if drawn else None
         self._equip(sensor_dt if noise else 0.0)
-        self._grain = np.random.default_rng(seed)
         self._command = self._torch.zeros(1, self._setpoint.size)
         self._start: dict[str, Values] = {}
         self._sensors: dict[str, Any] = {}
-        self._seen: dict[str, Any] = {}  # measured last
-        self._world: dict[str, Any] = {}  # of that, what the world showed
+        self._seen, self._world = dict[str, Any](), dict[str, Any]()
+        """Measured last, and of that what the world showed."""
 
     def _equip(self, sensor_dt: float) -> None:
         """Add what measures and sends messages; exact where `sensor_dt` [s] is 0."""
