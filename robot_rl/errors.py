@@ -19,7 +19,7 @@ NEEDED: dict[str, tuple[str, str, str]] = {
     'pybullet': ('The pybullet engine', 'judge', 'Its wheels are for Python 3.10 and 3.11.'),
     'warp': ('Running kernels on a GPU', 'gpu', ''),
     'av': ('Writing a film', 'video', ''),
-    'PIL': ('Writing a film', 'video', ''),
+    'PIL': ('Reading and writing pictures', 'video', ''),
     'onnx': ('Exporting a policy', 'train', ''),
     'onnxscript': ('Exporting a policy', 'train', ''),
     'torch': ('Simulating and training', 'train', ''),

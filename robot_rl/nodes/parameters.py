@@ -59,6 +59,12 @@ class Parameters:
             )
         return registry.robot(name)
 
+    def messages(self, robot: Robot) -> dict[str, str]:
+        """ROS type of each topic: the robot's own, or the parameter `messages.<topic>`."""
+        return {
+            topic.name: self.get(f'messages.{topic.name}', topic.message) for topic in robot.topics
+        }
+
     def floats(self, name: str, default: Sequence[float]) -> tuple[float, ...]:
         """List of floats as long as its default. Raises SpecError."""
         values = self._value(name, [float(v) for v in default], list)

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from robot_rl.errors import MessageError
-from robot_rl.nodes import signals_image, signals_joint, signals_pose, signals_scan
+from robot_rl.nodes import (
+    signals_compressed,
+    signals_image,
+    signals_joint,
+    signals_pose,
+    signals_scan,
+)
 from robot_rl.nodes.messages import Values, stamp_of
 from robot_rl.spec.robot import Robot
 
@@ -44,6 +50,8 @@ def _stamped(decode: Decode) -> Read:
     return read
 
 
+COMPRESSED = 'sensor_msgs/msg/CompressedImage'
+"""The ROS type that takes a package beyond the base to read and to write."""
 _BASE = ('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b')
 _GOAL = ('goal_pos_w', 'goal_lin_vel_w', 'goal_lin_acc_w')
 _ASKED = ('goal_lin_vel_b', 'goal_ang_vel_b')
@@ -59,6 +67,7 @@ DECODERS: dict[str, Decoder] = {
         ('scan', 'scan_angles'), _stamped(signals_scan.decode_scan)
     ),
     'sensor_msgs/msg/Image': Decoder(('rgb',), _stamped(signals_image.decode_image)),
+    COMPRESSED: Decoder(('rgb',), _stamped(signals_compressed.decode_compressed_image)),
     'sensor_msgs/msg/CameraInfo': Decoder(
         ('rgb_info',), _stamped(signals_image.decode_camera_info)
     ),
@@ -79,6 +88,7 @@ ENCODERS: dict[str, Encode] = {
     'sensor_msgs/msg/JointState': signals_joint.encode_joints,
     'sensor_msgs/msg/LaserScan': signals_scan.encode_scan,
     'sensor_msgs/msg/Image': signals_image.encode_image,
+    COMPRESSED: signals_compressed.encode_compressed_image,
     'sensor_msgs/msg/CameraInfo': signals_image.encode_camera_info,
     'trajectory_msgs/msg/MultiDOFJointTrajectory': signals_pose.encode_trajectory,
     'geometry_msgs/msg/PoseStamped': signals_pose.encode_pose_goal,
@@ -89,14 +99,24 @@ ENCODERS: dict[str, Encode] = {
 
 
 def decoder(name: str) -> Decoder:
-    """Decoder of a ROS type. Raises MessageError naming the types there are."""
+    """Decoder of a ROS type.
+
+    Raises MessageError naming the types there are, MissingPackageError where it needs another.
+    """
     if name not in DECODERS:
         raise MessageError(f'No signals can be read from {name!r}. Known: {", ".join(DECODERS)}.')
+    if name == COMPRESSED:
+        signals_compressed.check_codec()
     return DECODERS[name]
 
 
 def encoder(name: str) -> Encode:
-    """Encoder of a ROS type. Raises MessageError naming the types there are."""
+    """Encoder of a ROS type.
+
+    Raises MessageError naming the types there are, MissingPackageError where it needs another.
+    """
     if name not in ENCODERS:
         raise MessageError(f'No signals can be sent as {name!r}. Known: {", ".join(ENCODERS)}.')
+    if name == COMPRESSED:
+        signals_compressed.check_codec()
     return ENCODERS[name]

@@ -32,13 +32,8 @@ LENS_TOLERANCE = 0.02
 
 def decode_image(message: Any, robot: Robot, out: Mapping[str, Values]) -> None:
     """Pixels (height, width, 3), uint8, from sensor_msgs/Image."""
-    camera = _camera(robot)
-    size, wanted = (message.width, message.height), (camera.width, camera.height)
-    if size != wanted:
-        raise MessageError(
-            f'An image has {size[0]} x {size[1]} pixels, expected {wanted[0]} x {wanted[1]}. Set '
-            "the resolution of the camera's driver, or declare the camera as it is."
-        )
+    size = (message.width, message.height)
+    check_size(size, camera_of(robot))
     if message.encoding not in ENCODINGS:
         raise MessageError(
             f'An image is encoded as {message.encoding!r}, expected one of '
@@ -57,9 +52,19 @@ def decode_image(message: Any, robot: Robot, out: Mapping[str, Values]) -> None:
         out['rgb'][..., colour] = pixels[..., place]
 
 
+def check_size(size: tuple[int, int], camera: Camera) -> None:
+    """Raise MessageError unless an image of `size`, width and height [px], is the camera's."""
+    wanted = (camera.width, camera.height)
+    if size != wanted:
+        raise MessageError(
+            f'An image has {size[0]} x {size[1]} pixels, expected {wanted[0]} x {wanted[1]}. Set '
+            "the resolution of the camera's driver, or declare the camera as it is."
+        )
+
+
 def encode_image(message: Any, robot: Robot, signals: Mapping[str, Values]) -> None:
     """Inverse of `decode_image`."""
-    camera, image = _camera(robot), signals['rgb']
+    camera, image = camera_of(robot), signals['rgb']
     message.header.frame_id = f'{camera.name}_optical_frame'
     message.height, message.width = camera.height, camera.width
     message.encoding, message.step = 'rgb8', 3 * camera.width
@@ -68,7 +73,7 @@ def encode_image(message: Any, robot: Robot, signals: Mapping[str, Values]) -> N
 
 def decode_camera_info(message: Any, robot: Robot, out: Mapping[str, Values]) -> None:
     """fx, fy, cx, cy [px] from sensor_msgs/CameraInfo."""
-    camera = _camera(robot)
+    camera = camera_of(robot)
     size, wanted = (message.width, message.height), (camera.width, camera.height)
     fx, fy, cx, cy = (float(message.k[place]) for place in (0, 4, 2, 5))
     if size != wanted or not min(fx, fy) > 0.0:
@@ -89,7 +94,7 @@ def decode_camera_info(message: Any, robot: Robot, out: Mapping[str, Values]) ->
 
 def encode_camera_info(message: Any, robot: Robot, signals: Mapping[str, Values]) -> None:
     """Inverse of `decode_camera_info`."""
-    camera = _camera(robot)
+    camera = camera_of(robot)
     fx, fy, cx, cy = (float(value) for value in signals['rgb_info'])
     message.header.frame_id = f'{camera.name}_optical_frame'
     message.height, message.width = camera.height, camera.width
@@ -107,7 +112,8 @@ def _corner(camera: Camera, lens: tuple[float, ...]) -> np.ndarray:
     return distort(replace(camera, distortion=(k1, k2, p1, p2, k3)), ideal)
 
 
-def _camera(robot: Robot) -> Camera:
+def camera_of(robot: Robot) -> Camera:
+    """The camera that the signal `rgb` is of. Raises MessageError where there is none."""
     if not robot.cameras:
         raise MessageError(
             f'Robot {robot.name!r} declares no camera: an image means nothing to it. Add a camera '

@@ -62,7 +62,7 @@ class SimNode(Node):
     `task` names a task whose world the robot is in. `arena` puts it into one to navigate in: a
     JSON file (spec/arena_file.py), or the seed of one that is drawn; see `simulated_arena.py`.
     With `tell_goal` it also says the goal that this world is built around; `simulated_goal.py`.
-    `setpoint_topic`, `setpoint_message` and `setpoint_gains` are as those of policy_node.
+    `messages.*` and those that begin with `setpoint_` are as those of policy_node.
     """
 
     def __init__(self) -> None:
@@ -92,6 +92,7 @@ class SimNode(Node):
             name: parameters.quality(name, purpose)
             for name, purpose in (('sensor', 'sensor'), ('setpoint', 'sensor'))
         }
+        self._messages = parameters.messages(self._robot)
         setpoint_topic = parameters.get('setpoint_topic', self._setpoint.topic)
         tell_goal = parameters.get('tell_goal', False)
         nice = parameters.get('nice', -10)
@@ -137,7 +138,7 @@ class SimNode(Node):
         self._outputs: list[tuple[str, Any, Any, Any]] = []
         for topic in self._simulation.robot.topics:
             if not topic.requested:
-                self._add_output(topic.message, topic.name)
+                self._add_output(self._messages[topic.name], topic.name)
         self._measured_outputs = len(self._outputs)
         seeing = self._simulation.seeing
         self._looks_every = math.gcd(*(self._every[name] for name in seeing))
