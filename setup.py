@@ -56,6 +56,7 @@ ROS = [
 # Episodes, and their conversion to and from the datasets of others. pyarrow: 170 MB installed.
 DATA = [*CLI, MCAP, 'pyarrow>=18.0', 'minari>=0.5.3; python_version >= "3.11"']
 VIDEO = ['av>=14.0', 'pillow>=10.1']  # FFmpeg with x264 inside; 36 MB
+MARKERS = ['opencv-python-headless>=4.7', 'pillow>=10.1']  # 150 MB installed
 GPU = ['warp-lang>=1.10']
 TELEOP = ['aiohttp>=3.9']
 DEV = [
@@ -128,6 +129,7 @@ setup(
         'ros': ROS,
         'data': DATA,
         'video': VIDEO,
+        'markers': MARKERS,
         'gpu': GPU,
         'teleop': TELEOP,
         'dev': DEV,

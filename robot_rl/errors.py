@@ -20,6 +20,7 @@ NEEDED: dict[str, tuple[str, str, str]] = {
     'warp': ('Running kernels on a GPU', 'gpu', ''),
     'av': ('Writing a film', 'video', ''),
     'PIL': ('Reading and writing pictures', 'video', ''),
+    'cv2': ('Finding markers', 'markers', ''),
     'onnx': ('Exporting a policy', 'train', ''),
     'onnxscript': ('Exporting a policy', 'train', ''),
     'torch': ('Simulating and training', 'train', ''),

@@ -128,6 +128,7 @@ ALSO: dict[str, set[str]] = {
 # ... and only inside a function, so that importing the file stays light.
 ALSO_LATE: dict[str, set[str]] = {
     'nodes.signals_compressed': {'PIL'},
+    'vision.nerf.marker': {'cv2'},
     'deploy.record': {'mcap'},
     'data.lerobot': {'pyarrow'},
     'data.minaris': {'gymnasium', 'minari'},

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from robot_rl.commands.options import Positional
 
 if TYPE_CHECKING:
+    from robot_rl.vision.nerf.align import Distance
     from robot_rl.vision.nerf.capture import Capture
     from robot_rl.vision.nerf.photos import Photos
+    from robot_rl.vision.nerf.squares import Squares
 
-Level = Literal['capture', 'cameras', 'floor']
+Level = Literal['capture', 'cameras', 'floor', 'marker', 'marker-wall']
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,12 @@ class NerfTrain:
     known_distance: str = ''
     """What makes meters of the capture's units: 'FIRST SECOND METERS', where the first two are
     photographs, for where they were taken, or PHOTOGRAPH@x,y, for what a pixel shows."""
+    marker: str = ''
+    """The same by ArUco markers of one size: 'DICTIONARY:METERS', such as 'DICT_4X4_50:0.15' with
+    the edge of the black square, or 'DICTIONARY:METERS:NUMBER' for one of several sizes."""
     level: Level = 'capture'
-    """Which way is up: the capture's z axis, the mean of the cameras, or from a floor that is
-    seen, whose height becomes 0."""
+    """Which way is up: the capture's z axis, the mean of the cameras, from a floor that is seen,
+    whose height becomes 0, from a marker that lies on it, or from one that hangs on a wall."""
 
     def run(self) -> int:
         """Learn, telling how good it is, align, and write."""
@@ -76,8 +81,8 @@ class NerfTrain:
         from robot_rl.vision.nerf.scene import NerfScene, save_scene
         from robot_rl.vision.nerf.space import space_of
 
-        known = align.Distance.parse(self.known_distance) if self.known_distance else None
         capture = read_capture(self.capture)
+        known = _known(capture, self)
         photos = load(capture, self.scale)
         config = train.NerfConfig(
             self.seconds, self.iterations, self.voxel, hold_out=self.hold_out, seed=self.seed
@@ -106,6 +111,8 @@ class NerfAlign:
     """What it was learned from."""
     known_distance: str = ''
     """See `robot_rl nerf train --help`."""
+    marker: str = ''
+    """See `robot_rl nerf train --help`."""
     level: Level = 'capture'
     """See `robot_rl nerf train --help`."""
 
@@ -116,9 +123,9 @@ class NerfAlign:
         from robot_rl.vision.nerf import align
         from robot_rl.vision.nerf.scene import load_scene, save_scene
 
-        known = align.Distance.parse(self.known_distance) if self.known_distance else None
         scene = load_scene(self.scene)
         capture, photos = _photos(self.capture, int(scene.about['scale']))
+        known = _known(capture, self)
         frame = align.aligned(capture, photos, scene.field, known, self.level)
         save_scene(self.scene, replace(scene, frame=frame))
         print(f'{self.scene}: {frame}')
@@ -270,6 +277,17 @@ class BenchNerf:
             return 0
         print(nerf.text(nerf.run(self.scene, self.spacing, self.rows, self.turns)))
         return 0
+
+
+def _known(capture: Capture, one: NerfTrain | NerfAlign) -> Distance | Squares | None:
+    """What makes meters; of markers, how well they agree is printed."""
+    from robot_rl.vision.nerf import align
+    from robot_rl.vision.nerf.squares import Squares
+
+    known = align.known(capture, one.known_distance, one.marker, one.level)
+    if isinstance(known, Squares):
+        print(known)
+    return known
 
 
 def _photos(path: Path, scale: int) -> tuple[Capture, Photos]:

@@ -1,7 +1,8 @@
 """Give a learned place meters and a level floor.
 
-The scale comes from a distance that is known: between two cameras, or what two pixels show. Which
-way is up comes from the capture's z axis, from how people hold cameras, or from the floor.
+The scale comes from a distance that is known: between two cameras, what two pixels show, or the
+edge of a marker. Which way is up comes from the capture's z axis, from how people hold cameras,
+from the floor, or from a marker.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from robot_rl.errors import CaptureError
 from robot_rl.vision.nerf.capture import Capture
 from robot_rl.vision.nerf.field import Field
 from robot_rl.vision.nerf.frame import Frame
-from robot_rl.vision.nerf.level import leveled, upright
+from robot_rl.vision.nerf.level import laid, leveled, stood, upright
+from robot_rl.vision.nerf.marker import Marker, sightings
 from robot_rl.vision.nerf.photos import Photos
+from robot_rl.vision.nerf.squares import Squares, squares_of
 from robot_rl.vision.optics import rays
 
 Array = NDArray[Any]
@@ -48,16 +51,52 @@ class Distance:
         return cls(words[0], words[1], value)
 
 
-def aligned(
-    capture: Capture, photos: Photos, field: Field, known: Distance | None, level: str
-) -> Frame:
-    """The frame of a field: its scale from `known`, up from 'capture', 'cameras' or 'floor'.
+def known(capture: Capture, distance: str, marker: str, level: str) -> Distance | Squares | None:
+    """What is known of the lengths in a capture: a distance, or markers, which are measured.
 
-    Raises CaptureError as `scaled` and `leveled` do.
+    Raises CaptureError for both, for a level that needs a marker without one, and as
+    `Distance.parse`, `Marker.parse`, `sightings` and `squares_of` do.
+    """
+    if distance and marker:
+        raise CaptureError(
+            f'A known distance, got {distance!r}, and a marker, got {marker!r}, must not both say '
+            'what a meter is. Give one of them.'
+        )
+    if not marker and level.startswith('marker'):
+        raise CaptureError(
+            f'The level {level!r} needs a marker, got none. Give one with --marker, such as '
+            "'DICT_4X4_50:0.15'."
+        )
+    if not marker:
+        return Distance.parse(distance) if distance else None
+    meant = Marker.parse(marker)
+    return squares_of(capture, meant, sightings(capture, meant))
+
+
+def aligned(
+    capture: Capture, photos: Photos, field: Field, known: Distance | Squares | None, level: str
+) -> Frame:
+    """The frame of a field: its scale from `known`, up from `level`.
+
+    That is 'capture', 'cameras', 'floor', or, where `known` has markers, 'marker' for those that
+    lie on the floor and 'marker-wall' for those that hang on a wall.
+
+    Raises CaptureError as `scaled`, `leveled`, `laid` and `stood` do.
     """
     frame = Frame.identity() if level == 'capture' else upright(capture)
+    if isinstance(known, Squares):
+        if level == 'marker':
+            frame = laid(frame, known)
+        elif level == 'marker-wall':
+            frame = stood(frame, known)
     if level == 'floor':
         frame = leveled(frame, surface(field, photos))
+    if isinstance(known, Squares):
+        return _sized(
+            frame,
+            known.marker.meters / known.edge,
+            f'marker {known.marker}, edges within {known.spread:.1%}',
+        )
     return frame if known is None else scaled(frame, capture, field, known)
 
 
@@ -85,12 +124,14 @@ def scaled(frame: Frame, capture: Capture, field: Field, known: Distance) -> Fra
             f'{known.first} and {known.second} are in one place, but {known.meters} m apart. Give '
             'two ends of something.'
         )
-    return replace(
-        frame,
-        scale=known.meters / length,
-        translation=frame.translation * (known.meters / length / frame.scale),
-        metric=f'{known.first} to {known.second}: {known.meters} m',
-    )
+    metric = f'{known.first} to {known.second}: {known.meters} m'
+    return _sized(frame, known.meters / length, metric)
+
+
+def _sized(frame: Frame, scale: float, metric: str) -> Frame:
+    """The frame with another scale [m] of a unit."""
+    moved = frame.translation * (scale / frame.scale)
+    return replace(frame, scale=scale, translation=moved, metric=metric)
 
 
 def _point(capture: Capture, field: Field, text: str) -> Array:

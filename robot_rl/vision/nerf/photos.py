@@ -15,6 +15,8 @@ from robot_rl.spec.camera import Camera
 from robot_rl.vision.optics import rays
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from robot_rl.vision.nerf.capture import Capture
     from robot_rl.vision.nerf.view import View
 
@@ -116,8 +118,19 @@ def _directions(camera: Camera) -> NDArray[np.float64]:
     return full / np.linalg.norm(full, axis=1, keepdims=True)
 
 
+def grey(view: View) -> NDArray[np.uint8]:
+    """Brightness (height, width) of a photograph at its full size. Raises CaptureError."""
+    return np.asarray(_image(view).convert('L'))
+
+
 def _pixels(view: View, camera: Camera, factor: int) -> Array:
-    """Colors (p, 3). What can be seen through is laid over white, as instant-ngp does."""
+    """Colors (p, 3)."""
+    pixels = np.asarray(_image(view).reduce(factor), np.float32)
+    return (pixels[: camera.height, : camera.width] / np.float32(255.0)).reshape(-1, 3)
+
+
+def _image(view: View) -> Image.Image:
+    """Colors at full size. What can be seen through is laid over white, as instant-ngp does."""
     from PIL import Image
 
     wanted = (view.camera.width, view.camera.height)
@@ -134,8 +147,7 @@ def _pixels(view: View, camera: Camera, factor: int) -> Array:
         raise _unreadable(view.path, error) from error
     if image.mode == 'RGBA':
         image = Image.alpha_composite(Image.new('RGBA', wanted, 'white'), image).convert('RGB')
-    pixels = np.asarray(image.reduce(factor), np.float32)[: camera.height, : camera.width]
-    return (pixels / np.float32(255.0)).reshape(-1, 3)
+    return image
 
 
 def _warn(capture: Capture, sharp: Array) -> None:
