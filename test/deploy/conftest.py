@@ -36,7 +36,10 @@ class StubPolicy:
 
     def __init__(self, contract):
         self.contract = contract
-        self.inputs = {s.name: np.zeros(s.size, np.float32) for s in contract.signals}
+        self.inputs = {
+            s.name: np.zeros(s.row, np.uint8 if s.is_image else np.float32)
+            for s in contract.signals
+        }
         self.memory = np.zeros(contract.memory_size, np.float32)
         self.setpoint = np.zeros(len(contract.setpoint_fields), np.float32)
         self.answer = np.full(len(contract.setpoint_fields), 1600.0, np.float32)

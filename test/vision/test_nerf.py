@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 import io
 import json
@@ -164,17 +165,51 @@ def test_probes_come_back_or_are_refused(learned: Learned, tmp_path: Path) -> No
     probes = bake(learned.scene, (-2.0, -2, 1), (2.0, 2, 2), 1.0, 8)
     save_probes(path, probes)
     assert (load_probes(path).images == probes.images).all()
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(SceneFileError, match='Cannot read the probes'):
-        load_probes(path)
+    whole = path.read_bytes()
+    with np.load(io.BytesIO(whole)) as file:
+        arrays = dict(file)
+    header = {**json.loads(arrays['header'].tobytes()), 'version': 2}
+    arrays['header'] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    newer = io.BytesIO()
+    np.savez_compressed(newer, **arrays)
+    for spoiled in (b'', whole[: len(whole) // 2], whole[:-20], newer.getvalue()):
+        path.write_bytes(spoiled)
+        with pytest.raises(SceneFileError, match='Cannot read the probes .*Bake version 1'):
+            load_probes(path)
 
 
-def test_poses_of_other_photographs_are_found_out(learned: Learned) -> None:
-    capture, photos, _ = learned
+def shuffled(photos: Photos) -> Photos:
+    """Poses of other photographs."""
     wrong = np.random.default_rng(0).permutation(len(photos.colors))
-    shuffled = photos._replace(colors=photos.colors[wrong])
+    return photos._replace(colors=photos.colors[wrong])
+
+
+def backwards(photos: Photos) -> Photos:
+    """Poses of cameras that look along z where the file says -z."""
+    rows = photos.directions.reshape(len(photos.directions), *photos.shape, 3)
+    forward = rows.mean((1, 2))[:, None]
+    forward /= np.linalg.norm(forward, axis=2, keepdims=True)
+    across = rows.reshape(photos.directions.shape)
+    right = (rows[:, :, -1] - rows[:, :, 0]).mean(1)[:, None]
+    right /= np.linalg.norm(right, axis=2, keepdims=True)
+    turned = 2.0 * (across * right).sum(2, keepdims=True) * right - across
+    assert (turned @ np.swapaxes(forward, 1, 2)).mean() < -0.5
+    return photos._replace(directions=turned.astype(np.float32))
+
+
+def mirrored(photos: Photos) -> Photos:
+    """Places of which one axis was negated, without the attitudes."""
+    return photos._replace(origins=photos.origins * np.array([1, -1, 1], np.float32))
+
+
+@pytest.mark.parametrize('spoil', [shuffled, backwards, mirrored])
+def test_poses_that_are_wrong_are_found_out(
+    learned: Learned, spoil: Callable[[Photos], Photos]
+) -> None:
+    capture, photos, _ = learned
+    config = replace(CONFIG, iterations=60, voxel=0.4)
     with pytest.raises(CaptureError, match='nothing was learned'):
-        learn(capture, shuffled, space_of(capture), replace(CONFIG, iterations=60, voxel=0.4))
+        learn(capture, spoil(photos), space_of(capture), config)
 
 
 def test_the_same_seed_gives_the_same_field(learned: Learned) -> None:
@@ -188,6 +223,8 @@ def test_a_known_distance_makes_meters(learned: Learned) -> None:
     capture, _, scene = learned
     far = float(np.linalg.norm(capture.views[0].position - capture.views[1].position))
     names = ' '.join(view.name for view in capture.views[:2])
+    unknown = align.aligned(capture, learned.photos, scene.field, None, 'capture')
+    assert str(unknown) == '1 m a unit (units of the capture taken for meters), up by the capture'
     known = align.Distance.parse(f'{names} {3.0 * far}')
     frame = align.scaled(Frame.identity(), capture, scene.field, known)
     assert frame.scale == pytest.approx(3.0)
