@@ -47,7 +47,8 @@ class Watching:
         from robot_rl.nodes.policy_inputs import PolicyInputs, Route
 
         self.inputs = Inputs(ROBOT, [ROBOT.signal('rgb')])
-        controller: Any = SimpleNamespace(inputs=self.inputs, feed=self._feed)
+        policy = SimpleNamespace(contract=SimpleNamespace(control_dt=CONTROL_DT))
+        controller: Any = SimpleNamespace(inputs=self.inputs, feed=self._feed, policy=policy)
         route = Route(TOPIC, 'seen', message, quality('sensor'))
         self.topics = PolicyInputs(node, ROBOT, controller, [route])
 

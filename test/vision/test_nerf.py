@@ -174,7 +174,7 @@ def test_probes_come_back_or_are_refused(learned: Learned, tmp_path: Path) -> No
     np.savez_compressed(newer, **arrays)
     for spoiled in (b'', whole[: len(whole) // 2], whole[:-20], newer.getvalue()):
         path.write_bytes(spoiled)
-        with pytest.raises(SceneFileError, match='Cannot read the probes .*Bake version 1'):
+        with pytest.raises(SceneFileError, match=r'Cannot read the probes .*Bake version 1'):
             load_probes(path)
 
 
