@@ -27,6 +27,7 @@ OPSET = 18
 IR_VERSION = 8  # of opset 18; onnxruntime 1.17 reads up to 9
 RANDOM_STATES = 1000
 GOLDEN_ROWS = 8
+GOLDEN_IMAGES = 2
 _PACKAGES = ('robot_rl', 'torch', 'onnx', 'onnxruntime', 'numpy')
 
 
@@ -105,8 +106,8 @@ def _golden_rows(
     graph: PolicyGraph, inputs: list[np.ndarray], expected: list[np.ndarray], num: int
 ) -> list[dict[str, Any]]:
     """Rows evenly spread over the first `num`: inputs and outputs as lists."""
-    rows = []
-    for row in np.linspace(0, num - 1, min(num, GOLDEN_ROWS)).astype(int):
+    rows, most = [], GOLDEN_IMAGES if graph.task.eye else GOLDEN_ROWS
+    for row in np.linspace(0, num - 1, min(num, most)).astype(int):
         named = zip(graph.input_names, inputs, strict=True)
         given = {name: values[row].ravel().tolist() for name, values in named}
         out = {n: v[row].tolist() for n, v in zip(graph.output_names, expected, strict=True)}
