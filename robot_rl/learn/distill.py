@@ -26,11 +26,16 @@ from robot_rl.learn.choice import score
 from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, DistillConfig
 from robot_rl.learn.image_actor import image_actor
 from robot_rl.learn.run_folder import RunFolder, load_state, save_state
+from robot_rl.learn.train import load_actor
 from robot_rl.learn.witness import witness
 from robot_rl.mdp.augmentation import Augmentation
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.task import Task
+
+RARE = 10.0
+"""Weight of what is foretold where it comes to pass, which is seldom. A likelihood p of an exact
+forecast is therefore told as RARE p / (1 + (RARE - 1) p)."""
 
 
 class Moments:
@@ -88,6 +93,16 @@ def teacher_policy(teacher: Callable[[torch.Tensor], torch.Tensor]) -> Policy:
     return lambda _, observation: (teacher(observation['critic']), None)
 
 
+def _started(task: Task, run: Path) -> dict[str, Any]:
+    """Weights of the policy of `run`. Raises RunFolderError, SpecError for another task."""
+    other, actor, _ = load_actor(run)
+    if other.id != task.id:
+        raise SpecError(
+            f'--start {run} must be a run of {task.id!r}, got one of {other.id!r}. Choose another.'
+        )
+    return actor.state_dict()
+
+
 class _Run:
     """One run."""
 
@@ -99,6 +114,8 @@ class _Run:
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.actor = image_actor(task, asdict(config))
+        if config.start:
+            self.actor.load_state_dict(_started(task, config.start))
         self.adam = torch.optim.AdamW(self.actor.parameters(), config.learning_rate)
         shape = (task.eye.height, task.eye.width, 3)
         size = observation_size(task)
@@ -114,7 +131,7 @@ class _Run:
                 'engine': config.engine,
                 'seed': config.seed,
                 'learner': 'distill',
-                'distill': asdict(config),
+                'distill': {**asdict(config), 'start': str(config.start or '')},
             }
         )
 
@@ -138,7 +155,8 @@ class _Run:
         env, config = self.env, self.config
         observation = env.reset()
         wander = torch.zeros(env.num_envs, self.task.action_size)
-        led = torch.arange(env.num_envs) < (env.num_envs if not index else env.num_envs // 8)
+        alone = bool(index or config.start)
+        led = torch.arange(env.num_envs) < (env.num_envs // 8 if alone else env.num_envs)
         for _ in range(self.task.max_episode_steps):
             wanted = self.teacher(observation['critic'])
             seen = observation['actor']
@@ -179,8 +197,10 @@ class _Run:
         acts = made.shape[1] - self.task.foretold
         loss = functional.smooth_l1_loss(made[:, :acts], wanted[:, :acts], beta=0.1)
         if self.task.foretold:
-            known = functional.mse_loss(made[:, acts:], wanted[:, acts:])
-            loss = loss + self.config.foretell * known
+            likely, known = (0.5 * (rows[:, acts:] + 1.0) for rows in (made, wanted))
+            weight = 1.0 + (RARE - 1.0) * known
+            missed = functional.binary_cross_entropy(likely.clamp(1e-4, 1 - 1e-4), known, weight)
+            loss = loss + self.config.foretell * missed
         return loss
 
     def _rest(self, rows: torch.Tensor) -> torch.Tensor:

@@ -38,7 +38,8 @@ WAYS = Ways(
 )
 """That a policy foretells whether they are blocked."""
 SURE = (0.6, 0.9)
-"""Likelihoods of a contact from which on it flies more slowly that way, and not at all."""
+"""Foretold contacts from which on it flies more slowly that way, and not at all: one in eight and
+one in two, see learn/distill.RARE."""
 CRUISE = 1.55  # [m/s] of the teacher
 AHEAD = (0.7, 1.5)  # [m] along the way where the teacher looks: to fly to, and to face
 EYE = Camera.pinhole('eye', 64, 48, math.radians(87.0))
