@@ -37,9 +37,9 @@ WAYS = Ways(
     radius=RADIUS + 0.02,
 )
 """That a policy foretells whether they are blocked."""
-SURE = (0.6, 0.9)
-"""Foretold contacts from which on it flies more slowly that way, and not at all: one in eight and
-one in two, see learn/distill.RARE."""
+SURE = (0.8, 0.97)
+"""Foretold contacts from which on it flies more slowly that way, and not at all: three in ten and
+three in four, see learn/distill.RARE."""
 CRUISE = 1.55  # [m/s] of the teacher
 AHEAD = (0.7, 1.5)  # [m] along the way where the teacher looks: to fly to, and to face
 EYE = Camera.pinhole('eye', 64, 48, math.radians(87.0))
