@@ -79,11 +79,12 @@ def sight(policy: Path, flights: int, out: Path) -> list[Flight]:
             settle_s=0.0,
             sim_parameters={'seed': seed},
         )
-        done.append(_scored(task, flown, seed))
+        done.append(scored(task, flown, seed))
     return done
 
 
-def _scored(task: Task, flown: FlightResult, seed: int) -> Flight:
+def scored(task: Task, flown: FlightResult, seed: int) -> Flight:
+    """What a flight in the place of the simulator's `seed` was like."""
     from robot_rl.nodes.simulated_robot import SimulatedRobot
 
     robot = registry.robot(task.robot.name)
