@@ -16,10 +16,11 @@ SHARED = ('launch', 'urdf', 'policies', 'sim')
 NODES = 'robot_rl/nodes/bin'
 
 CLI = ['tyro>=1.0']
+# the release that rsl-rl-lib, the exporter and the published figures were tried with
+TORCH = 'torch==2.13.0'
 TRAIN = [
     *CLI,
-    # the release that rsl-rl-lib, the exporter and the published figures were tried with
-    'torch==2.13.0',
+    TORCH,
     'rsl-rl-lib==5.5.1',
     'numba>=0.61',
     # 4.0.0 factorises some sparse matrices wrongly
@@ -57,6 +58,7 @@ ROS = [
 DATA = [*CLI, MCAP, 'pyarrow>=18.0', 'minari>=0.5.3; python_version >= "3.11"']
 VIDEO = ['av>=14.0', 'pillow>=10.1']  # FFmpeg with x264 inside; 36 MB
 MARKERS = ['opencv-python-headless>=4.7', 'pillow>=10.1']  # 150 MB installed
+NERF_GPU = ['gsplat>=1.5,<2', TORCH]  # compiled at first use, by the CUDA toolkit
 GPU = ['warp-lang>=1.10']
 TELEOP = ['aiohttp>=3.9']
 DEV = [
@@ -130,6 +132,7 @@ setup(
         'data': DATA,
         'video': VIDEO,
         'markers': MARKERS,
+        'nerf-gpu': NERF_GPU,
         'gpu': GPU,
         'teleop': TELEOP,
         'dev': DEV,

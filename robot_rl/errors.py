@@ -21,6 +21,11 @@ NEEDED: dict[str, tuple[str, str, str]] = {
     'av': ('Writing a film', 'video', ''),
     'PIL': ('Reading and writing pictures', 'video', ''),
     'cv2': ('Finding markers', 'markers', ''),
+    'gsplat': (
+        'Drawing Gaussian splats',
+        'nerf-gpu',
+        'It is compiled for the GPU when it is first used, which needs the CUDA toolkit.',
+    ),
     'onnx': ('Exporting a policy', 'train', ''),
     'onnxscript': ('Exporting a policy', 'train', ''),
     'torch': ('Simulating and training', 'train', ''),

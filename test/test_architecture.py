@@ -129,6 +129,7 @@ ALSO: dict[str, set[str]] = {
 ALSO_LATE: dict[str, set[str]] = {
     'nodes.signals_compressed': {'PIL'},
     'vision.nerf.marker': {'cv2'},
+    'vision.nerf.splat_render': {'torch', 'gsplat'},
     'deploy.record': {'mcap'},
     'data.lerobot': {'pyarrow'},
     'data.minaris': {'gymnasium', 'minari'},

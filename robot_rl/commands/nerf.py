@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from robot_rl.commands.options import Positional
 
@@ -71,29 +71,41 @@ class NerfTrain:
     level: Level = 'capture'
     """Which way is up: the capture's z axis, the mean of the cameras, from a floor that is seen,
     whose height becomes 0, from a marker that lies on it, or from one that hangs on a wall."""
+    method: Literal['voxels', 'gsplat'] = 'voxels'
+    """What is learned: voxels, or Gaussians with gsplat, which needs a GPU with CUDA."""
 
     def run(self) -> int:
         """Learn, telling how good it is, align, and write."""
-        from robot_rl.vision.nerf import align, train
+        from robot_rl.vision.nerf import align, splat_train, train
         from robot_rl.vision.nerf.capture import read_capture
         from robot_rl.vision.nerf.evaluate import number
         from robot_rl.vision.nerf.photos import load
         from robot_rl.vision.nerf.scene import NerfScene, save_scene
         from robot_rl.vision.nerf.space import space_of
 
-        capture = read_capture(self.capture)
-        known = _known(capture, self)
-        photos = load(capture, self.scale)
         config = train.NerfConfig(
             self.seconds, self.iterations, self.voxel, hold_out=self.hold_out, seed=self.seed
         )
+        if self.method == 'gsplat':
+            splat_train.check_options(config, self.level, self.known_distance)
+        capture = read_capture(self.capture)
+        known = _known(capture, self)
+        photos = load(capture, self.scale)
         print(f'{len(capture.views)} photographs of {photos.shape[1]} x {photos.shape[0]} pixels')
+        about: dict[str, Any] = {
+            'capture': str(self.capture), 'scale': self.scale, 'seed': self.seed,
+            'hold_out': self.hold_out,
+        }  # fmt: skip
+        if self.method == 'gsplat':
+            print(splat_train.learn_file(
+                capture, photos, config, known, self.level, about, self.out, print
+            ))  # fmt: skip
+            return 0
         space = space_of(capture)
         learned, score = train.learn(capture, photos, space, config, lambda one: print(one))
         frame = align.aligned(capture, photos, learned, known, self.level)
-        about = {
-            'capture': str(self.capture), 'scale': self.scale, 'seed': self.seed,
-            'hold_out': self.hold_out, 'seconds': score.seconds, 'iterations': score.iterations,
+        about |= {
+            'seconds': score.seconds, 'iterations': score.iterations,
             'psnr': number(score.psnr), 'ssim': number(score.ssim),
         }  # fmt: skip
         save_scene(self.out, NerfScene(learned, frame, about))

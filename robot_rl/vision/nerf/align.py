@@ -83,21 +83,34 @@ def aligned(
 
     Raises CaptureError as `scaled`, `leveled`, `laid` and `stood` do.
     """
+    points = surface(field, photos) if level == 'floor' else None
+    return framed(capture, known, level, field, points)
+
+
+def framed(
+    capture: Capture,
+    known: Distance | Squares | None,
+    level: str,
+    field: Field | None = None,
+    floor: Array | None = None,
+) -> Frame:
+    """As `aligned`; without a `field`, pixels and floors cannot be looked at.
+
+    `floor` (n, 3) are points of the capture among which the floor is.
+    """
     frame = Frame.identity() if level == 'capture' else upright(capture)
-    if isinstance(known, Squares):
-        if level == 'marker':
-            frame = laid(frame, known)
-        elif level == 'marker-wall':
-            frame = stood(frame, known)
-    if level == 'floor':
-        frame = leveled(frame, surface(field, photos))
-    if isinstance(known, Squares):
-        return _sized(
-            frame,
-            known.marker.meters / known.edge,
-            f'marker {known.marker}, edges within {known.spread:.1%}',
-        )
-    return frame if known is None else scaled(frame, capture, field, known)
+    if floor is not None:
+        frame = leveled(frame, floor)
+    if known is None:
+        return frame
+    if isinstance(known, Distance):
+        return scaled(frame, capture, field, known)
+    if level == 'marker':
+        frame = laid(frame, known)
+    elif level == 'marker-wall':
+        frame = stood(frame, known)
+    metric = f'marker {known.marker}, edges within {known.spread:.1%}'
+    return _sized(frame, known.marker.meters / known.edge, metric)
 
 
 def surface(field: Field, photos: Photos, num: int = 20_000) -> Array:
@@ -111,7 +124,7 @@ def surface(field: Field, photos: Photos, num: int = 20_000) -> Array:
     return (origins + depth[:, None] * ways)[seen].astype(np.float64)
 
 
-def scaled(frame: Frame, capture: Capture, field: Field, known: Distance) -> Frame:
+def scaled(frame: Frame, capture: Capture, field: Field | None, known: Distance) -> Frame:
     """The frame with the scale that makes a known distance right.
 
     Raises CaptureError for photographs that are not in the capture, pixels that show nothing, and
@@ -134,7 +147,7 @@ def _sized(frame: Frame, scale: float, metric: str) -> Frame:
     return replace(frame, scale=scale, translation=moved, metric=metric)
 
 
-def _point(capture: Capture, field: Field, text: str) -> Array:
+def _point(capture: Capture, field: Field | None, text: str) -> Array:
     """Place (3,) in the capture of a camera or of what a pixel shows."""
     name, _, pixel = text.partition('@')
     views = {view.name: view for view in capture.views}
@@ -145,7 +158,7 @@ def _point(capture: Capture, field: Field, text: str) -> Array:
             f'{capture.views[0].name!r}. Name one of them.'
         )
     view = views[name]
-    if not pixel:
+    if not pixel or field is None:
         return view.position
     try:
         x, y = map(float, pixel.split(','))

@@ -14,12 +14,19 @@ from robot_rl.vision.nerf.probe_file import is_probes, load_probes
 from robot_rl.vision.nerf.probes import ProbeRenderer
 from robot_rl.vision.nerf.render import NerfRenderer
 from robot_rl.vision.nerf.scene import load_scene
+from robot_rl.vision.nerf.splat_render import SplatRenderer
+from robot_rl.vision.nerf.splats import is_splats, load_splats
 
 MOST_MM = 65535
 
 
-def renderer_of(path: Path, camera: Camera) -> NerfRenderer | ProbeRenderer:
-    """What draws a file of `nerf train` or `nerf bake`. Raises SceneFileError."""
+def renderer_of(path: Path, camera: Camera) -> NerfRenderer | ProbeRenderer | SplatRenderer:
+    """What draws a file of `nerf train` or `nerf bake`.
+
+    Raises SceneFileError, and for splats as `SplatRenderer` does.
+    """
+    if is_splats(path):
+        return SplatRenderer(camera, load_splats(path))
     if is_probes(path):
         return ProbeRenderer(camera, load_probes(path))
     return NerfRenderer(camera, load_scene(path))

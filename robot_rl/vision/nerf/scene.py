@@ -60,14 +60,15 @@ def save_scene(path: Path, scene: NerfScene) -> None:
         'frame': scene.frame.to_json(),
         'about': scene.about,
     }
-    header['digest'] = _digest(header, arrays)
+    header['digest'] = digest_of(header, arrays)
     text = np.frombuffer(json.dumps(header, allow_nan=False).encode(), np.uint8)
     file = io.BytesIO()
     np.savez_compressed(file, header=text, **arrays)
     write_file(path, file.getvalue())
 
 
-def _digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+def digest_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of all arrays and of the header, but for its own entry."""
     digest = hashlib.sha256()
     rest = {key: value for key, value in header.items() if key != 'digest'}
     digest.update(json.dumps(rest, sort_keys=True).encode())
@@ -80,8 +81,8 @@ def load_scene(path: Path) -> NerfScene:
     """Read a scene. Raises SceneFileError for a file that is missing, damaged or not of today."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ('header', 'filled', 'values')}
-        header = json.loads(arrays.pop('header').tobytes())
+            arrays = {name: file[name] for name in ('filled', 'values') if name in file}
+            header = json.loads(file['header'].tobytes())
     except FileNotFoundError:
         raise SceneFileError(
             f'There is no scene {path}. Learn one with: robot_rl nerf train'
@@ -98,7 +99,7 @@ def load_scene(path: Path) -> NerfScene:
             f'The scene {path} is of version {header.get("version")}, expected {VERSION}. '
             'Learn it anew with: robot_rl nerf train'
         )
-    if not header.keys() >= _KEYS or header['digest'] != _digest(header, arrays):
+    if not header.keys() >= _KEYS or header['digest'] != digest_of(header, arrays):
         raise _damaged(path, 'its content does not have its digest')
     return _scene(cast('Mapping[str, Any]', header), arrays)
 
