@@ -49,6 +49,8 @@ class Source:
         """Whether zeros take the place of a message that is too old or never came."""
         self.stamp = -math.inf
         """[s] stamp of the newest message."""
+        self.period = 0.0
+        """[s] from one stamp to the next, the mean of the latest ten or so; 0 before the second."""
         self.received = -math.inf
         """[s] first control period that saw the newest message."""
         self.fresh = False
@@ -61,6 +63,13 @@ class Source:
         if signal.name == 'goal_pos_w':
             self.low = tuple(map(max, self.low, robot.limits.fence_low))
             self.high = tuple(map(min, self.high, robot.limits.fence_high))
+
+    def tick(self, stamp: float) -> None:
+        """Note the stamp [s] of a message that was believed."""
+        gap = stamp - self.stamp
+        if 0.0 < gap < math.inf:
+            self.period += (gap - self.period) * (0.1 if self.period else 1.0)
+        self.stamp = stamp
 
     def age(self, now: float) -> float:
         """[s] since it was measured or since it arrived, the longer; inf if it never came.
@@ -122,7 +131,7 @@ class Inputs:
         source.view[:] = values
         if source.signal.is_image:
             np.mean(values, axis=(0, 1), out=source.watched)
-        source.stamp = stamp
+        source.tick(stamp)
         source.fresh = True
         source.messages += 1
         return True
@@ -179,12 +188,13 @@ class Inputs:
         return [text for source in self._watched if (text := source.problem(now))]
 
     def diagnostics(self, now: float) -> dict[str, dict[str, Any]]:
-        """Signal to {topic, age_s, max_age_s, messages, refused, refusal}."""
+        """Signal to {topic, age_s, max_age_s, rate_hz, messages, refused, refusal}."""
         return {
             name: {
                 'topic': source.topic.name,
                 'age_s': source.age(now),
                 'max_age_s': source.topic.max_age_s,
+                'rate_hz': 1.0 / source.period if source.period else 0.0,
                 'messages': source.messages,
                 'refused': source.refused,
                 'refusal': source.refusal,

@@ -71,6 +71,8 @@ def test_half_the_rate_is_flown_with_and_seen_in_the_ages(filmed):
     filmed.fly(1, every=0)
     signals = filmed.flight.controller.diagnostics()['signals']
     assert signals['rgb']['age_s'] == pytest.approx(DT + 0.001)
+    assert signals['rgb']['rate_hz'] == pytest.approx(0.5 / DT, rel=0.05)
+    assert signals['base_pos_w']['rate_hz'] == pytest.approx(1.0 / DT)
 
 
 def test_a_tenth_of_the_rate_ends_in_a_fault(filmed):
@@ -78,6 +80,7 @@ def test_a_tenth_of_the_rate_ends_in_a_fault(filmed):
     assert modes[:5] == ['active'] * 4 + ['recovery']
     assert filmed.fly(100, every=10)[-1] == 'fault'
     assert 'rgb (topic image) is' in filmed.flight.reason
+    assert 'more than 3 disturbances within 10 s' in filmed.flight.reason
 
 
 @pytest.mark.parametrize('kind', ['black', 'frozen', 'cut'])
