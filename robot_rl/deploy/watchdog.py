@@ -50,7 +50,7 @@ class Source:
         self.stamp = -math.inf
         """[s] stamp of the newest message."""
         self.period = 0.0
-        """[s] from one stamp to the next, the mean of the latest ten or so; 0 before the second."""
+        """[s] from one stamp to the next, the mean of the latest ten; 0 before the second."""
         self.received = -math.inf
         """[s] first control period that saw the newest message."""
         self.fresh = False
