@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+import math
 from pathlib import Path
 import time
 from typing import Any
@@ -210,7 +211,7 @@ class _Run:
         return torch.cat((rest[:, :first], (rest[:, first:] + 0.5) * gain - 0.5), 1)
 
     def _validate(self, index: int, loss: float) -> None:
-        """Score what there is, keep the best."""
+        """Score what there is; keep the last as good as any, but for one standard error."""
         env = self._env(self.config.validation_episodes, VALIDATION_SEED)
         scores = score(env, actor_policy(self.actor), seed=VALIDATION_SEED)
         row = {
@@ -223,8 +224,9 @@ class _Run:
         self.validated.append(row)
         self.folder.log({key: float(value) for key, value in row.items()})
         write_json(self.folder.path / 'validation.json', self.validated)
-        best = max(self.validated, key=lambda each: (each['success'], each['iteration']))
-        if best is row:
+        top = max(each['success'] for each in self.validated)
+        noise = math.sqrt(top * (1.0 - top) / env.num_envs)
+        if row['success'] >= top - noise:  # of equals the one that has learned from more
             state = {'actor': self.actor.state_dict(), 'iteration': index + 1, **scores}
             state['witness'] = witness(self.task, self.actor, env.measured, env.memory)
             save_state(self.folder.path / 'best.pt', state)

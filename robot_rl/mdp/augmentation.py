@@ -19,11 +19,11 @@ _noises: dict[tuple[int, ...], torch.Tensor] = {}
 class Augmentation:
     """How far images may be changed."""
 
-    shift: int = 2
+    shift: int = 1
     """[px] along both axes; edges are repeated (Kostrikov et al., DrQ, arXiv 2004.13649)."""
-    gain: float = 0.4
+    gain: float = 0.3
     """Spread of the logarithm of brightness."""
-    contrast: float = 0.3
+    contrast: float = 0.2
     """The same of the distance to the mean."""
     tint: float = 0.12
     """The same of each colour by itself."""
@@ -31,7 +31,7 @@ class Augmentation:
     """Largest standard deviation of the noise of a pixel."""
     blur: float = 0.25
     """Part of the images that is blurred over three pixels."""
-    cutout: float = 0.25
+    cutout: float = 0.15
     """Part of the images of which a rectangle is grey."""
 
     def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -40,7 +40,7 @@ WAYS = Ways(
 SURE = (0.8, 0.97)
 """Foretold contacts from which on it flies more slowly that way, and not at all: three in ten and
 three in four, see learn/distill.RARE."""
-CRUISE = 1.55  # [m/s] of the teacher
+CRUISE = 1.65  # [m/s] of the teacher
 AHEAD = (0.7, 1.5)  # [m] along the way where the teacher looks: to fly to, and to face
 EYE = Camera.pinhole('eye', 64, 48, math.radians(87.0))
 """What the policy sees of whatever image a robot takes."""
