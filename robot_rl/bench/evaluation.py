@@ -15,6 +15,7 @@ import torch
 from robot_rl.bench.report import Report, Score
 from robot_rl.bench.statistics import (
     Bin,
+    Interval,
     stratified_bootstrap,
     success_by_parameter,
     wilson,
@@ -39,6 +40,8 @@ from robot_rl.spec.task import Task
 SCENES = 8
 """Episodes side by side where a renderer is chosen: a renderer of models keeps as many scenes, and
 all renderers are to draw the same."""
+PLACES = 50
+"""The same in places that are named, which are kept."""
 STRATA = 20
 """Parts that episodes are resampled within."""
 NOTHING: Mapping[str, tuple[float, ...]] = MappingProxyType({})
@@ -162,7 +165,8 @@ def evaluate(
         episodes: Each from another start with other physics; all run side by side.
         seed: Of the episodes. The default lies where neither training nor validation was.
         hold: Of what the task's commands draw, which numbers all episodes have instead [SI].
-        renderer: What draws the images of a camera, if there is one.
+        renderer: What draws the images of a camera, if there is one, and for some tasks of what
+            places, see vision/backdrops.py.
 
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
@@ -172,8 +176,9 @@ def evaluate(
         found = run_episodes(env, policy, seed=seed)
         return Evaluation(path, env.task, engine, seed, found, hold)
     parts: list[Episodes] = []
-    for first in range(0, episodes, SCENES):
-        num, own = min(SCENES, episodes - first), seed + first
+    side = PLACES if ':' in renderer else SCENES
+    for first in range(0, episodes, side):
+        num, own = min(side, episodes - first), seed + first
         env, policy, engine = prepare(path, engine, num, own, hold=hold, renderer=renderer)
         parts.append(run_episodes(env, policy, seed=own))
     return Evaluation(path, env.task, engine, seed, joined(parts), hold)
@@ -203,7 +208,17 @@ def score(evaluation: Evaluation) -> Score:
         crashed=wilson(int(episodes.crashed.sum()), num),
         median_error=episodes.median_error,
         episode_return=None if from_file else stratified_bootstrap(rewards),
+        done=_done(evaluation),
     )
+
+
+def _done(evaluation: Evaluation) -> Interval | None:
+    """Share of parts done with a bootstrap interval over episodes, within which they hang together."""
+    parts, left = evaluation.task.parts, evaluation.episodes.left.double().numpy()
+    if not parts:
+        return None
+    strata = np.array_split(1.0 - left / parts, min(STRATA, len(left)))
+    return stratified_bootstrap(strata, lambda values: values.mean(axis=-1))
 
 
 def bins(evaluation: Evaluation) -> dict[str, list[Bin]]:
@@ -238,6 +253,8 @@ def text(result: Score, unit: str) -> str:
         'crashed': f'{result.crashed.text(".2f", 100.0)} %',
         'error': f'{result.median_error:.3f} {unit} (median over the last second)',
     }
+    if result.done is not None:
+        rows['done'] = f'{result.done.text(".2f", 100.0)} % of the {unit}'
     if result.episode_return is not None:
         rows['return'] = result.episode_return.text()
     head = f'{result.episodes} episodes on the {result.engine} engine (95 % intervals)'
@@ -248,6 +265,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
     """The score as JSON values, for evaluation-<engine>.json and the contract."""
     result = score(evaluation)
     pairs = {'success': result.success, 'crashed': result.crashed}
+    pairs |= {'done': result.done} if result.done else {}
     return {
         'engine': result.engine,
         'episodes': result.episodes,

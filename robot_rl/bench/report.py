@@ -33,6 +33,8 @@ class Score:
     """[error_unit] over episodes, of the mean error in the last second."""
     episode_return: Interval | None = None
     """Interquartile mean; None for a policy file, whose actions no reward can see."""
+    done: Interval | None = None
+    """Share of the parts of a task that were done, mean over episodes; None for one without."""
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,14 @@ class NerfCapture:
     """[px]"""
     seed: int = 0
     """Of the places of the cameras."""
+    room: int = 0
+    """Which of the rooms; each number is another."""
 
     def run(self) -> int:
         """Draw and write."""
         from robot_rl.bench.room import write_capture
 
-        write_capture(self.out, self.views, self.width, self.height, self.seed)
+        write_capture(self.out, self.views, self.width, self.height, self.seed, self.room)
         print(f'{self.out}: {self.views} photographs and their depths')
         return 0
 

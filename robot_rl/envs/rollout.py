@@ -34,6 +34,8 @@ class Episodes:
     """Randomized parameters in SI units, each (n, size)."""
     success: torch.Tensor
     """(n,) bool: not crashed, and error below the task's `success_error`."""
+    left: torch.Tensor
+    """(n,) of a task with `parts`: its error at the end, or when it crashed; else 0."""
 
     @property
     def median_error(self) -> float:
@@ -44,7 +46,7 @@ class Episodes:
 
 def joined(parts: Sequence[Episodes]) -> Episodes:
     """The episodes of all `parts`."""
-    names = ('crashed', 'error', 'reward', 'steps', 'success')
+    names = ('crashed', 'error', 'reward', 'steps', 'success', 'left')
     rows = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
     parameters = {
         name: torch.cat([part.parameters[name] for part in parts]) for name in parts[0].parameters
@@ -79,14 +81,19 @@ def run_episodes(env: VectorEnv, policy: Policy, *, seed: int) -> Episodes:
     transitions = rollout(env, policy, seed=seed)
     parameters = {name: value.clone() for name, value in env.parameters.items()}
     alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
-    error, reward, steps = (torch.zeros(env.num_envs, device=env.device) for _ in range(3))
+    error, reward, steps, left = (
+        torch.zeros(env.num_envs, device=env.device) for _ in range(4)
+    )
     scored = min(task.max_episode_steps, round(SCORED_S / task.control_dt))
     with torch.inference_mode():
         for index, transition in enumerate(transitions):
             reward += transition.reward * alive
+            if task.parts:
+                left = torch.where(alive, task.error(transition.step), left)
             alive &= ~transition.terminated
             steps += alive
             if index >= task.max_episode_steps - scored:
                 error += task.error(transition.step) / scored
     error = torch.where(alive, error, torch.full_like(error, torch.inf))
-    return Episodes(~alive, error, reward, steps, parameters, error < task.success_error)
+    success = error < task.success_error
+    return Episodes(~alive, error, reward, steps, parameters, success, left)

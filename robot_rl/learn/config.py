@@ -124,6 +124,8 @@ class DistillConfig:
     """Name of the folder in runs/; by default task and time."""
     blind: bool = False
     """The same without an image: what the rest of the observation is worth."""
+    renderer: str = ''
+    """What draws the images, by default what the task says: see `robot_rl eval --help`."""
     rounds: int = 12
     """Of gathering an episode in every environment and of learning from all so far."""
     num_envs: int = 64

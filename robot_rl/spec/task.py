@@ -155,6 +155,9 @@ class Task:
     person did. Only a task that has it can be learned from people."""
     expert: Callable[[Signals], Tensor] | None = None
     """(true signals) -> the action of one who sees all: what a simulated person has in mind."""
+    parts: int = 0
+    """How many equal parts `error` counts what is left of, such as gates: scores then also say
+    which share was done, also by episodes that failed. 0 where it is no such count."""
     teacher: Callable[[Tensor], Tensor] | None = None
     """(critic observation) -> action: who shows a policy of images how it is done."""
     foretold: int = 0
