@@ -213,7 +213,7 @@ def score(evaluation: Evaluation) -> Score:
 
 
 def _done(evaluation: Evaluation) -> Interval | None:
-    """Share of parts done with a bootstrap interval over episodes, within which they hang together."""
+    """Share of parts that were done; its bootstrap interval resamples whole episodes."""
     parts, left = evaluation.task.parts, evaluation.episodes.left.double().numpy()
     if not parts:
         return None

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robot_rl.bench.room import FIELD, HEIGHT, LENGTH, MARGIN, WIDTH, poses, room
+from robot_rl.bench.room import FIELD, MARGIN, poses, room
 from robot_rl.spec.camera import Camera
+from robot_rl.vision.first_room import HEIGHT, LENGTH, WIDTH
 from robot_rl.vision.nerf.measures import psnr
 from robot_rl.vision.nerf.probes import ProbeRenderer, Probes, bake
 from robot_rl.vision.nerf.render import NerfRenderer

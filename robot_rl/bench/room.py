@@ -1,4 +1,4 @@
-"""A furnished room, photographed: a capture whose depths are known, to measure fields with."""
+"""Furnished rooms, photographed: captures whose depths are known, to measure fields with."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from robot_rl.spec.camera import Camera
 from robot_rl.spec.rotation import matrix_of, quaternion_of
 from robot_rl.spec.scene import Scene, Shape
 from robot_rl.vision import rooms
-from robot_rl.vision.first_room import HEIGHT, LENGTH, WIDTH
 from robot_rl.vision.raycast import Raycast
 from robot_rl.vision.scenes import Scenes
 
-__all__ = ['FIELD', 'HEIGHT', 'LENGTH', 'MARGIN', 'WIDTH', 'poses', 'room', 'write_capture']
 FIELD = math.radians(80.0)
 MARGIN = 0.4
 """[m] that cameras keep from everything."""
@@ -56,7 +54,7 @@ def _clear(place: np.ndarray, shape: Shape) -> bool:
 def write_capture(
     folder: Path, views: int, width: int, height: int, seed: int, number: int = 0
 ) -> None:
-    """Photograph the room of a number into a new `folder`: transforms.json, images/, and depth.npz.
+    """Photograph room `number` into a new `folder`: transforms.json, images/, and depth.npz.
 
     depth.npz has (views, height, width) float32 [m] along the axes of the cameras, by the middle
     of each pixel; images average 16 rays of each. Raises RunFolderError where

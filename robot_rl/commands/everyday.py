@@ -80,7 +80,8 @@ class Eval:
     separated by commas: clearance=0.0005 for an insertion."""
     renderer: str = ''
     """What draws the images of a camera: raycast, or mujoco, which training did not see; either
-    draws the same places. For gates also nerf:FOLDER, learned places, and rooms:7,8, drawn rooms."""
+    draws the same places. Gates also stand in nerf:FOLDER, learned places, baked:FOLDER, the same
+    drawn faster, and rooms:7,8, rooms of `robot_rl nerf capture`."""
     out: Path | None = None
     """Folder for evaluation-<engine>.json and .html; by default the run folder. Of a policy that
     is a file nothing is written without it."""

@@ -81,9 +81,7 @@ def run_episodes(env: VectorEnv, policy: Policy, *, seed: int) -> Episodes:
     transitions = rollout(env, policy, seed=seed)
     parameters = {name: value.clone() for name, value in env.parameters.items()}
     alive = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
-    error, reward, steps, left = (
-        torch.zeros(env.num_envs, device=env.device) for _ in range(4)
-    )
+    error, reward, steps, left = (torch.zeros(env.num_envs, device=env.device) for _ in range(4))
     scored = min(task.max_episode_steps, round(SCORED_S / task.control_dt))
     with torch.inference_mode():
         for index, transition in enumerate(transitions):

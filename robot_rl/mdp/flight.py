@@ -1,7 +1,7 @@
 """A velocity controller of a quadrotor, in a policy's graph: velocities to thrust and body rates.
 
-Feedback of velocity gives a force; the body's z axis is turned towards it at a rate that is
-proportional to the angle between them (as in Lee et al., CDC 2010, without its feedforward).
+Feedback of velocity, and what a turn takes, give a force; the body's z axis is turned towards it
+at a rate that is proportional to the angle between them (after Lee et al., CDC 2010).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from robot_rl.spec.task import Signals
 
 @dataclass(frozen=True)
 class Gains:
-    """[1/s]"""
+    """Of the feedback [1/s]."""
 
-    across: float = 2.5
-    up: float = 4.0
+    across: float = 3.0
+    up: float = 6.0
     attitude: float = 6.0
     most: float = 5.0
     """[m/s^2] of acceleration across."""
@@ -44,7 +44,9 @@ def rates(
     matrix = observations.rotation_matrix(signals['base_quat_w'])
     velocity_w = observations.rotate(matrix, signals['base_lin_vel_b'])
     ahead = to_heading(matrix, velocity_w)
-    push = observations.saturate_norm(gains.across * (wanted[:, 0:2] - ahead[:, 0:2]), gains.most)
+    turning = wanted[:, 3:4] * observations.concat((-ahead[:, 1:2], ahead[:, 0:1]))
+    push = gains.across * (wanted[:, 0:2] - ahead[:, 0:2]) + turning
+    push = observations.saturate_norm(push, gains.most)
     up = gains.up * (wanted[:, 2:3] - velocity_w[:, 2:3]) + lift + GRAVITY
     force_w = _from_heading(matrix, observations.concat((push, up.clamp(min=0.3 * GRAVITY))))
     force = observations.rotate_inverse(matrix, force_w)

@@ -26,7 +26,7 @@ NUMBERS = 2**24
 MOUNT = (0.005, 0.03)  # [m], [rad] standard deviations of how the camera is mounted
 START = (0.2, 0.2, 0.15, 0.25, 0.5)
 """Most that a start differs: [m] along x, y and z, [rad] of yaw; and its greatest speed [m/s]."""
-TURNS = 60
+TURNS = 100
 """Spots that are tried for a course."""
 CLEAR = 0.15
 """[m] behind a gate where a robot has passed it."""
@@ -103,9 +103,7 @@ class Gates:
         scenes, beside = self._places.scenes, self._places.beside[rows]
         poses = mounted(position, quat, self._camera, drawn['mount'].numpy())
         frames = self._backdrop.render(*poses, scenes, rows, numbers)
-        away = np.minimum(
-            distance(scenes, rows, position), self._backdrop.away(numbers, position)
-        )
+        away = np.minimum(distance(scenes, rows, position), self._backdrop.away(numbers, position))
         way, gates, at = np.split(beside, (POINTS, POINTS + GATES), 1)
         off = np.square(way[..., :3] - position[:, None]).sum(2)
         nearest = off.argmin(1)

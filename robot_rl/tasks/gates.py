@@ -2,9 +2,9 @@
 
 The policy sees the image, the robot's own motion and its height. Its action is a velocity in the
 heading frame and a rate of yaw; a velocity controller inside the policy's graph (mdp/flight.py)
-makes collective thrust and body rates of them. What stands around the gates is for the renderer to
-say: by default rooms of blocks, or places learned from photographs (docs/vision.md). A teacher that
-knows the way shows how it is done.
+makes collective thrust and body rates of them. What stands around the gates is for the renderer
+to say: by default rooms of blocks, or places learned from photographs (docs/vision.md). A teacher
+that knows the way shows how it is done.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONTROL_DT = 0.04  # [s] a camera of 25 Hz
 RADIUS = 0.08  # [m] of the robot with its propellers
 STRAY = 0.9  # [m] from the way at which a flight is lost
 SPEED = (2.0, 1.0, 0.8, 2.0)  # [m/s] ahead, left and up, [rad/s] of yaw, of the largest action
-CRUISE = 1.3  # [m/s] of the teacher
+CRUISE = 1.5  # [m/s] of the teacher
 AHEAD = (0.5, 1.4)  # [m] along the way where the teacher looks: to fly to, and to face
 HEIGHT = 1.2  # [m] that heights are counted from
 EYE = Camera.pinhole('eye', 40, 30, math.radians(87.0))
@@ -49,7 +49,7 @@ MEMORY = Memory(
     {
         'frames': History('frame', SMALL[0] * SMALL[1], 2 * LATER),
         'sent': History('action', 4, 1),
-        'lift': Integral('slow', 1, 3.0, 3.0),
+        'lift': Integral('slow', 1, 12.0, 4.0),
     },
     CONTROL_DT,
 )
@@ -172,9 +172,7 @@ def task(robot: Robot) -> Task:
 def seen_by(robot: Robot, drawn_by: str = 'raycast', camera: Camera = EYE) -> Task:
     """The task with images for `camera` of the backdrop `drawn_by`, see vision/backdrops.py."""
     own = robot.cameras[0]
-    courses = Gates(
-        replace(camera, position=own.position, quat=own.quat), drawn_by, RADIUS, AHEAD
-    )
+    courses = Gates(replace(camera, position=own.position, quat=own.quat), drawn_by, RADIUS, AHEAD)
     functions = Flight(robot)
     return Task(
         name='gates',
@@ -201,7 +199,7 @@ def seen_by(robot: Robot, drawn_by: str = 'raycast', camera: Camera = EYE) -> Ta
         success_error=0.5,
         parts=GATES,
         control_dt=CONTROL_DT,
-        episode_length_s=10.0,
+        episode_length_s=9.0,
         perceive=courses.perceive,
         eye=EYE,
         seen_by=partial(seen_by, robot),

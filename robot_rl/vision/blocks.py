@@ -25,10 +25,8 @@ def blocks(draw: np.random.Generator) -> tuple[Scene, Vector]:
         x, y, z = 0.5 * side * (length + WALL), 0.5 * side * (width + WALL), 0.5 * height
         shapes.append(Shape('box', (WALL, width, height), (x, 0.0, z), look=_look(draw)))
         shapes.append(Shape('box', (length, WALL, height), (0.0, y, z), look=_look(draw)))
-    for _ in range(draw.integers(6, 18)):
-        shapes.append(_thing(draw, length, width, height))
-    for _ in range(draw.integers(2, 8)):
-        shapes.append(_panel(draw, length, width, height))
+    shapes += [_thing(draw, length, width, height) for _ in range(draw.integers(6, 18))]
+    shapes += [_panel(draw, length, width, height) for _ in range(draw.integers(2, 8))]
     lamps = tuple(
         Lamp((x * length, 0.0, height - 0.3), _tinted(draw, draw.uniform(0.1, 0.6)))
         for x in (-0.25, 0.25)
@@ -52,7 +50,9 @@ def _thing(draw: np.random.Generator, length: float, width: float, height: float
     kind = draw.integers(3)
     if kind == 0:
         radius = 0.5 * deep
-        return Shape('sphere', (radius,), (x, y, radius + draw.uniform(0.0, 1.0)), look=_look(draw))
+        return Shape(
+            'sphere', (radius,), (x, y, radius + draw.uniform(0.0, 1.0)), look=_look(draw)
+        )
     if kind == 1:
         return Shape('cylinder', (0.4 * deep, tall), (x, y, 0.5 * tall), look=_look(draw))
     return Shape('box', (wide, deep, tall), (x, y, 0.5 * tall), look=_look(draw))

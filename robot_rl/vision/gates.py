@@ -1,8 +1,8 @@
 """Courses of gates: square frames on two posts, flown in order along a way that bends gently.
 
-Between gates the way is an arc of a circle that is straight on to both, so headings change by twice
-the angle between a gate and the chord to the next. What a course may come near to is for the place
-to say, see vision/backdrops.py.
+Between gates the way is an arc of a circle that is straight on to both, so headings change by
+twice the angle between a gate and the chord to the next. What a course may come near to is for the
+place to say, see vision/backdrops.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BAR, DEPTH, POST = 0.13, 0.06, 0.04
 """[m] width of the frame, its thickness, width of a post."""
 HEIGHTS = (0.95, 1.5)
 """[m] of the middle of openings."""
-FIRST, APART, AFTER = (1.3, 1.9), (1.4, 1.9), 1.0
+FIRST, APART, AFTER = (1.2, 1.7), (1.25, 1.65), 0.7
 """[m] before the first gate, along the chord from each to the next, behind the last."""
 BEND = math.radians(40.0)
 """[rad] the most that headings change from a gate to the next."""
@@ -35,7 +35,7 @@ SPACING, POINTS = 0.05, 224
 """[m] along the way from a point to the next; points of a way, the last ones all at its end."""
 FREE_WAY, FREE_GATE = 0.3, 0.05
 """[m] that the way, and gates, stay away from the place."""
-TRIES = 256
+TRIES = 512
 """Courses that are tried at a time."""
 
 
@@ -77,9 +77,7 @@ def course(draw: np.random.Generator, low: Array, high: Array, clear: Clearance)
 def _drawn(draw: np.random.Generator, low: Array, high: Array) -> tuple[Array, Array, Array]:
     """Headings (n, GATES), gates (n, GATES, 3) and chords to each (n, GATES) of TRIES courses."""
     num = TRIES
-    lengths = np.column_stack(
-        (draw.uniform(*FIRST, num), draw.uniform(*APART, (num, GATES - 1)))
-    )
+    lengths = np.column_stack((draw.uniform(*FIRST, num), draw.uniform(*APART, (num, GATES - 1))))
     usual = draw.uniform(-BEND, BEND, (num, 1))
     bends = np.clip(usual + draw.uniform(-0.5, 0.5, (num, GATES - 1)) * BEND, -BEND, BEND)
     turned = np.column_stack((np.zeros(num), np.cumsum(bends, 1)))
@@ -150,7 +148,7 @@ def _fits(found: Course, low: Array, high: Array, clear: Clearance) -> bool:
         frames += [np.array([x, y, z + up]) + side * left for side, up in spots]
         for side in (-edge, edge):
             foot = np.array([x, y, 0.0]) + side * left
-            posts += [foot + (0.0, 0.0, up) for up in np.arange(0.2, z - edge, 0.15)]
+            posts += [foot + np.array([0.0, 0.0, up]) for up in np.arange(0.2, z - edge, 0.15)]
     return bool(clear(np.array(frames)).min() > FREE_GATE and clear(np.array(posts)).min() > 0.0)
 
 

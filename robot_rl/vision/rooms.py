@@ -1,7 +1,6 @@
 """Furnished rooms drawn from a number: what places learned from photographs are photographed in.
 
-They stand for real rooms: none of them is anything that a task is trained in, only what was learned
-of its photographs is.
+They stand for real rooms: no task is trained in one, only in what was learned of its photographs.
 """
 
 from __future__ import annotations
@@ -135,7 +134,7 @@ class _Builder:
         self, wall: int, at: float, size: Vector, off: float, low: float, look: Look,
         onto: list[Shape] | None = None,
     ) -> None:  # fmt: skip
-        """A box: `size` along the wall, away from it and up; `off` the wall, `low` above ground."""
+        """A box of `size` along the wall, away from it and up: `off` the wall, from `low` up."""
         wide, deep, high = size
         away = 0.5 * self.size[1 - wall % 2] - off - 0.5 * deep
         side = 1.0 if wall < 2 else -1.0
@@ -179,7 +178,9 @@ class _Builder:
             self._put(wall, at, (0.4, 0.4, 0.5), 0.1, 0.0, WHITE)
             self._round(wall, at, 0.3, 0.9, uniform(0.3, 0.45), LEAF)
 
-    def _round(self, wall: int, at: float, off: float, z: float, radius: float, look: Look) -> None:
+    def _round(
+        self, wall: int, at: float, off: float, z: float, radius: float, look: Look
+    ) -> None:
         away = (1.0 if wall < 2 else -1.0) * (0.5 * self.size[1 - wall % 2] - off)
         place = (at, away, z) if wall % 2 == 0 else (away, at, z)
         self.furniture.append(Shape('sphere', (radius,), place, look=look))
