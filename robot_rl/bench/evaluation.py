@@ -134,7 +134,7 @@ def prepare(
             '--episodes.'
         )
     task, policy = load(path)
-    task = pin(_seen_by(task, renderer), hold)
+    task = pin(task.drawn_by(renderer), hold)
     engine = engine_for(task.robot, engine)
     env = make_env(
         task,
@@ -182,17 +182,6 @@ def evaluate(
         env, policy, engine = prepare(path, engine, num, own, hold=hold, renderer=renderer)
         parts.append(run_episodes(env, policy, seed=own))
     return Evaluation(path, env.task, engine, seed, joined(parts), hold)
-
-
-def _seen_by(task: Task, renderer: str) -> Task:
-    if not renderer:
-        return task
-    if task.seen_by is None:
-        raise SpecError(
-            f'The task {task.id!r} has no camera, got the renderer {renderer!r}. Leave --renderer '
-            'out.'
-        )
-    return task.seen_by(renderer)
 
 
 def score(evaluation: Evaluation) -> Score:

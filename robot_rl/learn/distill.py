@@ -83,8 +83,7 @@ def distill(config: DistillConfig, root: Path = Path('runs')) -> Path:
             f'The task {task.id!r} cannot be distilled: expected one with an eye and a teacher, '
             f'got {"no eye" if task.eye is None else "no teacher"}. Choose another task.'
         )
-    if config.renderer and task.seen_by:
-        task = task.seen_by(config.renderer)
+    task = task.drawn_by(config.renderer)
     config = replace(config, engine=engine_for(task.robot, config.engine))
     path = root / (config.name or f'{task.id}-distill-{time.strftime("%Y%m%d-%H%M%S")}')
     _Run(task, config, path).run()

@@ -193,6 +193,20 @@ class Task:
         shape = (self.eye.height, self.eye.width, 3)
         return tuple(replace(s, shape=shape) if s.is_image else s for s in found)
 
+    def drawn_by(self, renderer: str) -> Task:
+        """The task with images of another renderer, see `seen_by`; the same where it is ''.
+
+        Raises SpecError for a task without images.
+        """
+        if not renderer:
+            return self
+        if self.seen_by is None:
+            raise SpecError(
+                f'The task {self.id!r} has no camera, got the renderer {renderer!r}. Leave '
+                '--renderer out.'
+            )
+        return self.seen_by(renderer)
+
     @property
     def setpoint(self) -> Setpoint:
         """The setpoint level commanded."""
