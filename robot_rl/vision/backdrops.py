@@ -222,7 +222,7 @@ def _room(file: Path) -> Room:
 def _probes(file: Path) -> Probes:
     """Panoramas from where courses lead through, about as fine as the images that are drawn."""
     low, high = _room(file).low + BESIDE, _room(file).high - BESIDE
-    return bake(load(file), (*low[:2], FLOWN[0]), (*high[:2], FLOWN[1]), 0.45, 80)
+    return bake(load(file), (*low[:2], FLOWN[0]), (*high[:2], FLOWN[1]), 0.55, 72)
 
 
 def _finer(camera: Camera) -> Camera:

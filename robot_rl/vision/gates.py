@@ -33,8 +33,9 @@ BEND = math.radians(40.0)
 """[rad] the most that headings change from a gate to the next."""
 SPACING, POINTS = 0.05, 224
 """[m] along the way from a point to the next; points of a way, the last ones all at its end."""
-FREE_WAY, FREE_GATE = 0.3, 0.05
-"""[m] that the way, and gates, stay away from the place."""
+FREE_WAY, FREE_GATE, FOG = 0.3, 0.05, 0.35
+"""[m] that the way, and gates, stay away from the place; height below which posts may touch what
+lies on the floor, which in learned places is seldom as thin as it should be."""
 TRIES = 512
 """Courses that are tried at a time."""
 
@@ -66,8 +67,10 @@ def course(draw: np.random.Generator, low: Array, high: Array, clear: Clearance)
         headings, gates, lengths = _drawn(draw, low, high)
         inside = ((gates > low + 0.6) & (gates < high - 0.6))[..., :2].all((1, 2))
         rows = np.flatnonzero(inside)
-        free = clear(gates[rows].reshape(-1, 3)).reshape(len(rows), GATES).min(1, initial=np.inf)
-        for row in rows[free > FREE_WAY]:
+        rows = rows[_free(gates[rows], clear) > FREE_WAY]
+        ends, corners = _outline(headings[rows], gates[rows], lengths[rows])
+        rows = rows[(_free(ends, clear) > FREE_WAY) & (_free(corners, clear) > FREE_GATE)]
+        for row in rows:
             found = _made(headings[row], gates[row], lengths[row])
             if _fits(found, low, high, clear):
                 return found
@@ -91,6 +94,26 @@ def _drawn(draw: np.random.Generator, low: Array, high: Array) -> tuple[Array, A
     )
     heights = np.clip(heights, *HEIGHTS)
     return headings, np.concatenate((flat, heights[..., None]), 2), lengths
+
+
+def _free(points: Array, clear: Clearance) -> Array:
+    """[m] (n,) that the nearest of `points` (n, k, 3) is away."""
+    return clear(points.reshape(-1, 3)).reshape(points.shape[:2]).min(1, initial=np.inf)
+
+
+def _outline(headings: Array, gates: Array, lengths: Array) -> tuple[Array, Array]:
+    """Of n courses the beginning, the end and the middles of arcs; and corners of frames."""
+    ahead = np.stack((np.cos(headings), np.sin(headings), 0.0 * headings), -1)
+    left = np.stack((-ahead[..., 1], ahead[..., 0], ahead[..., 2]), -1)
+    begin = gates[:, :1] - lengths[:, :1, None] * ahead[:, :1]
+    end = gates[:, -1:] + AFTER * ahead[:, -1:]
+    bends, chords = np.diff(headings, axis=1), np.diff(gates, axis=1)
+    bulge = 0.5 * np.tan(0.25 * bends)[..., None]
+    aside = np.stack((chords[..., 1], -chords[..., 0], 0.0 * bends), -1)
+    middles = 0.5 * (gates[:, 1:] + gates[:, :-1]) + bulge * aside
+    edge, up = 0.5 * INNER + BAR, np.array([0.0, 0.0, 0.5 * INNER + BAR])
+    corners = [gates + side * edge * left + high * up for side in (-1, 1) for high in (-1, 1)]
+    return np.concatenate((begin, middles, end), 1), np.concatenate(corners, 1)
 
 
 def _made(headings: Array, gates: Array, lengths: Array) -> Course:
@@ -148,7 +171,7 @@ def _fits(found: Course, low: Array, high: Array, clear: Clearance) -> bool:
         frames += [np.array([x, y, z + up]) + side * left for side, up in spots]
         for side in (-edge, edge):
             foot = np.array([x, y, 0.0]) + side * left
-            posts += [foot + np.array([0.0, 0.0, up]) for up in np.arange(0.2, z - edge, 0.15)]
+            posts += [foot + np.array([0.0, 0.0, up]) for up in np.arange(FOG, z - edge, 0.15)]
     return bool(clear(np.array(frames)).min() > FREE_GATE and clear(np.array(posts)).min() > 0.0)
 
 
