@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 import torch
 
 from robot_rl.errors import SpecError
-from robot_rl.mdp import images
+from robot_rl.mdp import eyes, images
 from robot_rl.spec.camera import Camera
 from robot_rl.spec.scene import Look, Scene
 from robot_rl.spec.task import Signals
 from robot_rl.vision.backdrops import Backdrop, backdrop
 from robot_rl.vision.distance import distance
-from robot_rl.vision.eyes import Places, mounted
+from robot_rl.vision.eyes import Places
 from robot_rl.vision.gates import DEPTH, GATES, INNER, POINTS, SPACING, course
 
 NUMBERS = 2**24
 """Of courses: float32 tells as many apart."""
-MOUNT = (0.005, 0.03)  # [m], [rad] standard deviations of how the camera is mounted
 START = (0.2, 0.2, 0.15, 0.25, 0.5)
 """Most that a start differs: [m] along x, y and z, [rad] of yaw; and its greatest speed [m/s]."""
 TURNS = 100
@@ -51,7 +50,7 @@ class _Made(NamedTuple):
 
 
 class Gates:
-    """Commands of an episode: which course, where it starts, how the camera sits.
+    """Commands of an episode: which course, where it starts, what its camera is like.
 
     Pure functions of what was drawn; courses are made when somebody is first in them. On a CPU.
     """
@@ -78,13 +77,12 @@ class Gates:
         """See spec.task.Commands."""
         number = torch.randint(NUMBERS, (num, 1), generator=generator, device=device)
         begin = torch.tensor([self._make(int(one)).begin for one in number[:, 0]], device=device)
-        spread = torch.tensor((*(MOUNT[0],) * 3, *(MOUNT[1],) * 3), device=device)
         off = 2.0 * torch.rand(num, 5, generator=generator, device=device) - 1.0
         off = off * torch.tensor(START, device=device)
         return {
             'course': number.float(),
             'start': torch.cat((begin + off[:, :4], off[:, 4:].abs()), 1),
-            'mount': spread * torch.randn(num, 6, generator=generator, device=device),
+            **eyes.drawn(self._camera, num, generator, device),
         }
 
     def step(self, _state: Signals) -> dict[str, torch.Tensor]:
@@ -96,12 +94,12 @@ class Gates:
         return {'course_start': state['start']}
 
     def perceive(self, signals: Signals, drawn: Signals) -> dict[str, torch.Tensor]:
-        """The image, gates that are left, whether one was missed, distances, the way ahead."""
+        """The image and its age [s], what is left or missed, distances [m], the way ahead."""
         position, quat = signals['base_pos_w'].numpy(), signals['base_quat_w'].numpy()
         numbers = drawn['course'][:, 0].numpy().astype(np.int64)
         rows = self._places.rows(numbers)
         scenes, beside = self._places.scenes, self._places.beside[rows]
-        poses = mounted(position, quat, self._camera, drawn['mount'].numpy())
+        poses = eyes.exposed(signals, drawn, self._camera)
         frames = self._backdrop.render(*poses, scenes, rows, numbers)
         away = np.minimum(distance(scenes, rows, position), self._backdrop.away(numbers, position))
         way, gates, at = np.split(beside, (POINTS, POINTS + GATES), 1)
@@ -117,7 +115,7 @@ class Gates:
         told = {name: torch.from_numpy(x).float().unsqueeze(1) for name, x in found.items()}
         ahead = _points(self._ahead, way[..., :3], nearest, position, quat)
         told['course_ahead'] = torch.from_numpy(ahead)
-        told['rgb'] = torch.from_numpy(frames.rgb)
+        told['rgb'], told['rgb_age'] = eyes.lit(frames.rgb, drawn), drawn['latency']
         return {**told, 'rgb_info': images.info_of(self._camera, len(rows))}
 
     def _made(self, number: int) -> _Made:

@@ -171,8 +171,10 @@ def task(robot: Robot) -> Task:
 
 def seen_by(robot: Robot, drawn_by: str = 'raycast', camera: Camera = EYE) -> Task:
     """The task with images for `camera` of the backdrop `drawn_by`, see vision/backdrops.py."""
-    own = robot.cameras[0]
-    courses = Gates(replace(camera, position=own.position, quat=own.quat), drawn_by, RADIUS, AHEAD)
+    if camera is EYE:  # what the policy looks through is otherwise like the robot's own
+        lens = {name: getattr(EYE, name) for name in ('width', 'height', 'fx', 'fy', 'cx', 'cy')}
+        camera = replace(robot.cameras[0], distortion=EYE.distortion, **lens)
+    courses = Gates(camera, drawn_by, RADIUS, AHEAD)
     functions = Flight(robot)
     return Task(
         name='gates',

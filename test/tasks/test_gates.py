@@ -28,9 +28,11 @@ def _seen(courses: Gates, points: np.ndarray) -> dict[str, torch.Tensor]:
     """What is perceived at `points` (n, 3) of course 7."""
     num = len(points)
     drawn = {'course': torch.full((num, 1), 7.0), 'mount': torch.zeros(num, 6)}
+    drawn |= {'latency': torch.zeros(num, 1), 'light': torch.ones(num, 3)}
     quat = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(num, 1)
     place = torch.from_numpy(np.asarray(points, np.float32))
-    return courses.perceive({'base_pos_w': place, 'base_quat_w': quat}, drawn)
+    still = {name: torch.zeros(num, 3) for name in ('base_lin_vel_b', 'base_ang_vel_b')}
+    return courses.perceive({'base_pos_w': place, 'base_quat_w': quat, **still}, drawn)
 
 
 def test_gates_are_passed_through_their_openings_one_after_another(courses: Gates) -> None:
