@@ -28,6 +28,7 @@ from robot_rl.envs.vector import Observation, VectorEnv
 from robot_rl.errors import RunFolderError, SpecError
 from robot_rl.files import write_json
 from robot_rl.learn.config import TEST_SEED
+from robot_rl.learn.distill import teacher_policy
 from robot_rl.learn.run_folder import ranges_of
 from robot_rl.learn.train import load_actor
 from robot_rl.mdp.pinned import pin
@@ -58,6 +59,8 @@ class Evaluation:
     episodes: Episodes
     hold: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """What all episodes had instead of what is drawn [SI]."""
+    renderer: str = ''
+    """What drew images, where it was chosen."""
 
 
 def load(path: Path) -> tuple[Task, RolloutPolicy]:
@@ -111,6 +114,7 @@ def prepare(
     randomize: bool = True,
     hold: Mapping[str, tuple[float, ...]] = NOTHING,
     renderer: str = '',
+    teacher: bool = False,
 ) -> tuple[VectorEnv, RolloutPolicy, str]:
     """Environments for whole episodes side by side, a policy for them, and the engine's name.
 
@@ -124,6 +128,7 @@ def prepare(
         randomize: Whether physics differ and sensors are noisy.
         hold: Of what the task's commands draw, which numbers all episodes have instead [SI].
         renderer: What draws the images of a camera; by default what training had.
+        teacher: Whether the task's teacher acts instead of the policy.
 
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
@@ -135,6 +140,8 @@ def prepare(
         )
     task, policy = load(path)
     task = pin(task.drawn_by(renderer), hold)
+    if teacher:
+        policy = _taught(task)
     engine = engine_for(task.robot, engine)
     env = make_env(
         task,
@@ -148,6 +155,12 @@ def prepare(
     return env, policy, engine
 
 
+def _taught(task: Task) -> RolloutPolicy:
+    if task.teacher is None:
+        raise SpecError(f'The task {task.id!r} has no teacher to score. Leave --teacher out.')
+    return teacher_policy(task.teacher)
+
+
 def evaluate(
     path: Path,
     engine: str = '',
@@ -156,6 +169,7 @@ def evaluate(
     seed: int = TEST_SEED,
     hold: Mapping[str, tuple[float, ...]] = NOTHING,
     renderer: str = '',
+    teacher: bool = False,
 ) -> Evaluation:
     """Run `episodes` whole episodes with all randomization and sensor noise.
 
@@ -167,21 +181,24 @@ def evaluate(
         hold: Of what the task's commands draw, which numbers all episodes have instead [SI].
         renderer: What draws the images of a camera, if there is one, and for some tasks of what
             places, see vision/backdrops.py.
+        teacher: Whether the task's teacher acts instead of the policy.
 
     Raises:
         RobotRLError: The policy cannot be read, the engine is unknown or not installed.
     """
     if not renderer:
-        env, policy, engine = prepare(path, engine, episodes, seed, hold=hold)
+        env, policy, engine = prepare(path, engine, episodes, seed, hold=hold, teacher=teacher)
         found = run_episodes(env, policy, seed=seed)
         return Evaluation(path, env.task, engine, seed, found, hold)
     parts: list[Episodes] = []
     side = PLACES if ':' in renderer else SCENES
     for first in range(0, episodes, side):
         num, own = min(side, episodes - first), seed + first
-        env, policy, engine = prepare(path, engine, num, own, hold=hold, renderer=renderer)
+        env, policy, engine = prepare(
+            path, engine, num, own, hold=hold, renderer=renderer, teacher=teacher
+        )
         parts.append(run_episodes(env, policy, seed=own))
-    return Evaluation(path, env.task, engine, seed, joined(parts), hold)
+    return Evaluation(path, env.task, engine, seed, joined(parts), hold, renderer)
 
 
 def score(evaluation: Evaluation) -> Score:
@@ -260,6 +277,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         'episodes': result.episodes,
         'seed': evaluation.seed,
         **({'hold': dict(evaluation.hold)} if evaluation.hold else {}),
+        **({'renderer': evaluation.renderer} if evaluation.renderer else {}),
         **{name: rate.estimate for name, rate in pairs.items()},
         **{f'{name}_interval': [rate.low, rate.high] for name, rate in pairs.items()},
         'median_error': result.median_error if math.isfinite(result.median_error) else None,

@@ -82,6 +82,9 @@ class Eval:
     """What draws the images of a camera: raycast, or mujoco, which training did not see; either
     draws the same places. Gates also stand in nerf:FOLDER, learned places, baked:FOLDER, the same
     drawn faster, and rooms:7,8, rooms of `robot_rl nerf capture`."""
+    teacher: bool = False
+    """Score the teacher that a policy of images learned from instead, on the same episodes. Only
+    with --out anything is written."""
     out: Path | None = None
     """Folder for evaluation-<engine>.json and .html; by default the run folder. Of a policy that
     is a file nothing is written without it."""
@@ -92,7 +95,8 @@ class Eval:
         """Evaluate and print the scores."""
         from robot_rl.bench import evaluation
 
-        folder = self.out or (self.policy if self.policy.is_dir() else None)
+        own = self.policy if self.policy.is_dir() and not self.teacher else None
+        folder = self.out or own
         if self.video and folder is None:
             raise SpecError(
                 f'A film needs a folder to lie in, {self.policy} is none: say --out FOLDER.'
@@ -105,6 +109,7 @@ class Eval:
             seed=self.seed,
             hold=dict(_numbers('--hold', 'clearance=0.0005', item) for item in self.hold),
             renderer=self.renderer,
+            teacher=self.teacher,
         )
         print(evaluation.text(evaluation.score(done), done.task.error_unit))
         if folder is None:
