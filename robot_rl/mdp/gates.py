@@ -16,10 +16,11 @@ from robot_rl.mdp import eyes, images
 from robot_rl.spec.camera import Camera
 from robot_rl.spec.scene import Look, Scene
 from robot_rl.spec.task import Signals
+from robot_rl.spec.world import Block, World
 from robot_rl.vision.backdrops import Backdrop, backdrop
 from robot_rl.vision.distance import distance
 from robot_rl.vision.eyes import Places
-from robot_rl.vision.gates import DEPTH, GATES, INNER, POINTS, SPACING, course
+from robot_rl.vision.gates import DEPTH, GATES, INNER, LABEL, POINTS, SPACING, course
 
 NUMBERS = 2**24
 """Of courses: float32 tells as many apart."""
@@ -117,6 +118,17 @@ class Gates:
         told['course_ahead'] = torch.from_numpy(ahead)
         told['rgb'], told['rgb_age'] = eyes.lit(frames.rgb, drawn), drawn['latency']
         return {**told, 'rgb_info': images.info_of(self._camera, len(rows))}
+
+    def world(self, state: Signals) -> World:
+        """The gates of one episode, for pictures."""
+        shapes = self._make(int(state['course'][0])).scene.shapes
+        blocks = [
+            Block(shape.position, (x, y, z), shape.quat, (*shape.look.colour, 1.0))
+            for shape in shapes
+            if shape.label == LABEL
+            for x, y, z in (shape.size,)
+        ]
+        return World(blocks=tuple(blocks))
 
     def _made(self, number: int) -> _Made:
         """The course of a number. Raises SpecError where there is no room for it."""

@@ -203,6 +203,7 @@ def seen_by(robot: Robot, drawn_by: str = 'raycast', camera: Camera = EYE) -> Ta
         control_dt=CONTROL_DT,
         episode_length_s=9.0,
         perceive=courses.perceive,
+        world=courses.world,
         eye=EYE,
         seen_by=partial(seen_by, robot),
         teacher=functions.teacher,

@@ -36,6 +36,8 @@ SPACING, POINTS = 0.05, 224
 FREE_WAY, FREE_GATE, FOG = 0.3, 0.05, 0.35
 """[m] that the way, and gates, stay away from the place; height below which posts may touch what
 lies on the floor, which in learned places is seldom as thin as it should be."""
+LABEL = 7
+"""Of the shapes of gates."""
 TRIES = 512
 """Courses that are tried at a time."""
 
@@ -180,12 +182,12 @@ def _gate(gate: Array, look: Look, post: Look) -> list[Shape]:
     quat = (math.cos(0.5 * heading), 0.0, 0.0, math.sin(0.5 * heading))
     off, tall = 0.5 * (INNER + BAR), INNER + 2.0 * BAR
     shapes = [
-        Shape('box', (DEPTH, INNER, BAR), (x, y, z + side * off), quat, look)
+        Shape('box', (DEPTH, INNER, BAR), (x, y, z + side * off), quat, look, LABEL)
         for side in (-1.0, 1.0)
     ]
     foot = z - 0.5 * tall
     for side in (-off, off):
         place = (x - side * math.sin(heading), y + side * math.cos(heading))
-        shapes.append(Shape('box', (DEPTH, BAR, tall), (*place, z), quat, look))
-        shapes.append(Shape('box', (POST, POST, foot), (*place, 0.5 * foot), quat, post))
+        shapes.append(Shape('box', (DEPTH, BAR, tall), (*place, z), quat, look, LABEL))
+        shapes.append(Shape('box', (POST, POST, foot), (*place, 0.5 * foot), quat, post, LABEL))
     return shapes

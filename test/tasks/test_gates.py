@@ -58,6 +58,7 @@ def test_gates_are_passed_through_their_openings_one_after_another(courses: Gate
     touching = seen['arena_clearance'][:, 0] < 0.0
     assert touching[:4].tolist() == [False, True, True, True], 'a robot is as wide as it is'
     assert (seen['gates_left'][:, 0] == GATES - 2).all()
+    assert len(courses.world({'course': torch.tensor([7.0])}).blocks) == 6 * GATES, 'pictures'
 
 
 def test_the_teacher_passes_all_gates() -> None:
