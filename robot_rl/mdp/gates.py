@@ -138,8 +138,8 @@ class Gates:
             found = course(draw, spot.low, spot.high, spot.clearance)
             if found is None:
                 continue
-            post = Look(3 * (float(draw.uniform(0.1, 0.8)),))
-            shapes = found.shapes(_look(draw), post)
+            grey = float(draw.uniform(0.1, 0.8))
+            shapes = found.shapes(_look(draw), Look((grey, grey, grey)))
             beside = np.zeros((POINTS + 2 * GATES, 4), np.float32)
             beside[:POINTS, :3], beside[POINTS : POINTS + GATES] = found.way, found.gates
             beside[POINTS + GATES :, 0] = found.at

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 import math
+from typing import Literal
 
 import numpy as np
 
 from robot_rl.spec.scene import Lamp, Look, Scene, Shape, Vector
 from robot_rl.vision import first_room
 
+Pattern = Literal['stripes', 'noise', 'checker']
 THICK = 0.1  # [m] of walls
 PAPERS = ((0.84, 0.79, 0.66), (0.70, 0.78, 0.72), (0.80, 0.72, 0.74), (0.66, 0.72, 0.82),
           (0.88, 0.86, 0.82), (0.78, 0.66, 0.50), (0.55, 0.60, 0.58))  # fmt: skip
@@ -110,9 +112,10 @@ class _Builder:
             return self._mixed(self._one(PAPERS), 0.8, 'stripes', 0.3, 0.8)
         return self._mixed(self._one(PAPERS), 0.78, 'noise', 0.4, 0.8)
 
-    def _mixed(self, colour: Vector, darker: float, kind: str, low: float, high: float) -> Look:
+    def _mixed(
+        self, colour: Vector, darker: float, kind: Pattern, low: float, high: float
+    ) -> Look:
         second = (darker * colour[0], darker * colour[1], darker * colour[2])
-        assert kind in ('stripes', 'noise', 'checker')
         return Look(colour, second, kind, self._scale(low, high))
 
     def _scale(self, low: float, high: float) -> float:
