@@ -167,7 +167,7 @@ def _missed(gates: Array, position: Array) -> Array:
     left, up = cosine * away[..., 1] - sine * away[..., 0], away[..., 2]
     beside = np.maximum(np.abs(left), np.abs(up)) > 0.5 * INNER
     near = (np.abs(ahead) < max(SLAB, DEPTH)) & (np.hypot(left, up) < AROUND)
-    return (near & beside).any(1)
+    return np.any(near & beside, axis=1)
 
 
 def _points(

@@ -63,6 +63,7 @@ def test_gates_are_passed_through_their_openings_one_after_another(courses: Gate
 
 def test_the_teacher_passes_all_gates() -> None:
     task = registry.task('gates-crazyflie')
+    assert task.teacher
     env = make_env(replace(task, episode_length_s=8.0), 'analytic', 12, seed=3)
     found = run_episodes(env, teacher_policy(task.teacher), seed=3)
     assert (found.left > 0.0).sum() <= 1

@@ -44,7 +44,7 @@ class Room:
         """
         local = self._frame.to_capture(np.asarray(points, np.float64))
         index = np.floor((local - self._base) / self._voxel).astype(np.int64)
-        inside = ((index >= 0) & (index < self._shape - 1)).all(-1)
+        inside = np.all((index >= 0) & (index < self._shape - 1), axis=-1)
         x, y, z = np.where(inside[:, None], index, 0).T
         away = (self._away[x, y, z].astype(np.float64) - 0.5) * self._meters
         return np.where(inside, away, OUTSIDE)
