@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import math
 
 import torch
@@ -34,8 +34,8 @@ class Episodes:
     """Randomized parameters in SI units, each (n, size)."""
     success: torch.Tensor
     """(n,) bool: not crashed, and error below the task's `success_error`."""
-    left: torch.Tensor
-    """(n,) of a task with `parts`: its error at the end, or when it crashed; else 0."""
+    left: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    """(n,) of a task with `parts`: its error at the end, or when it crashed."""
 
     @property
     def median_error(self) -> float:
