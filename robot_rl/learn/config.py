@@ -144,10 +144,6 @@ class DistillConfig:
     """Layers over what is seen and the other numbers."""
     noise: float = 0.12
     """Of what the teacher does in the first round, parts of the largest action."""
-    foretell: float = 0.1
-    """Weight of what a policy foretells, beside what it does."""
-    start: Path | None = None
-    """A run folder of the same task, whose policy leads from the first round on."""
     start: Path | None = None
     """A run folder of the same task, whose policy leads from the first round on."""
     foretell: float = 0.05
