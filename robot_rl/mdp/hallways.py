@@ -12,7 +12,7 @@ from robot_rl.mdp import eyes, images
 from robot_rl.spec.camera import Camera
 from robot_rl.spec.scene import Scene
 from robot_rl.spec.task import Signals
-from robot_rl.vision.distance import blocked, distance
+from robot_rl.vision.distance import blocked, distance, uphill
 from robot_rl.vision.eyes import Places, renderer
 from robot_rl.vision.hallways import SPACING, hallway
 from robot_rl.vision.renderer import Renderer
@@ -89,11 +89,12 @@ class Hallways:
         rows = self._places.rows(drawn['hallway'][:, 0].numpy().astype(np.int64))
         poses = eyes.exposed(signals, drawn, self._camera)
         frames = self._renderer.render(*poses, self._places.scenes, rows)
-        away = distance(self._places.scenes, rows, position) - self._radius
-        headings = _yaw(quat)[:, None] + np.array(self._ways.angles, np.float32)
+        scenes, yaw = self._places.scenes, _yaw(quat)
+        away = distance(scenes, rows, position) - self._radius
+        headings = yaw[:, None] + np.array(self._ways.angles, np.float32)
         level = np.stack((np.cos(headings), np.sin(headings), 0.0 * headings), 2)
         steps = np.array(self._ways.ahead, np.float32)
-        shut = blocked(self._places.scenes, rows, position, level, steps, self._ways.radius)
+        shut = blocked(scenes, rows, position, level, steps, self._ways.radius)
         way = self._places.beside[rows]
         nearest = np.square(way - position[:, None, :2]).sum(2).argmin(1)
         info = images.info_of(self._camera, len(rows))
@@ -104,6 +105,7 @@ class Hallways:
             'arena_clearance': torch.from_numpy(away).unsqueeze(1),
             'track_position': torch.from_numpy(SPACING * nearest[:, None]).float(),
             'ways_blocked': torch.from_numpy(shut),
+            'way_out': torch.from_numpy(_turned(uphill(scenes, rows, position), -yaw)),
             'way_ahead': torch.from_numpy(_points(self._ahead, way, nearest, position, quat)),
         }
 
@@ -126,11 +128,14 @@ def _points(
     quat: np.ndarray,
 ) -> np.ndarray:
     """Points (n, 4) [m] of the way ahead and to the left of the robot, the near and the far."""
-    yaw = _yaw(quat)
-    cosine, sine = np.cos(yaw), np.sin(yaw)
     found = []
     for ahead in distances:
         index = np.minimum(nearest + round(ahead / SPACING), way.shape[1] - 1)
-        dx, dy = (way[np.arange(len(way)), index] - position[:, :2]).T
-        found += [cosine * dx + sine * dy, cosine * dy - sine * dx]
-    return np.stack(found, 1).astype(np.float32)
+        found.append(_turned(way[np.arange(len(way)), index] - position[:, :2], -_yaw(quat)))
+    return np.concatenate(found, 1)
+
+
+def _turned(vector: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Vectors (n, 2) turned to the left by `angle` (n,) [rad]."""
+    cosine, sine, (x, y) = np.cos(angle), np.sin(angle), vector.T
+    return np.stack((cosine * x - sine * y, sine * x + cosine * y), 1).astype(np.float32)

@@ -41,6 +41,7 @@ SURE = (0.8, 0.97)
 """Foretold contacts from which on it flies more slowly that way, and not at all: three in ten and
 three in four, see learn/distill.RARE."""
 CRUISE = 1.65  # [m/s] of the teacher
+SHY = (0.25, 1.0)  # [m] from what it keeps away, and [m/s] how fast where it would touch it
 AHEAD = (0.7, 1.5)  # [m] along the way where the teacher looks: to fly to, and to face
 EYE = Camera.pinhole('eye', 64, 48, math.radians(87.0))
 """What the policy sees of whatever image a robot takes."""
@@ -103,7 +104,8 @@ class Corridor:
 
     def privileged(self, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
         """Motion, and instead of the image which ways are blocked, and the way ahead."""
-        seen = (signals['ways_blocked'], signals['way_ahead'])
+        near = (1.0 - signals['arena_clearance'] / SHY[0]).clamp(0.0, 1.0)
+        seen = (signals['ways_blocked'], near * signals['way_out'], signals['way_ahead'])
         return observations.concat((_motion(signals, memory), *seen))
 
     def act(self, action: torch.Tensor, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
@@ -143,13 +145,15 @@ class Corridor:
     def teacher(self, observation: torch.Tensor) -> torch.Tensor:
         """Fly to the way's nearer point ahead, face the further one, slow down to turn.
 
-        What is blocked it knows: 1 or -1. `observation` is that of `privileged`.
+        Keep away from what is near, so that students who err learn to come back. What is blocked it
+        knows: 1 or -1. `observation` is that of `privileged`.
         """
-        shut = observation[:, -4 - len(WAYS.angles) : -4]
+        shut, out = observation[:, -6 - len(WAYS.angles) : -6], observation[:, -6:-4]
         near, far = observation[:, -4:-2], observation[:, -2:]
         bearing = torch.atan2(far[:, 1:2], far[:, 0:1])
         speed = CRUISE * (1.0 - 0.4 * (bearing.abs() / 0.8).clamp(max=1.0))
         way = speed * near / observations.norm(near).clamp(min=0.3).unsqueeze(1)
+        way = way + SHY[1] * out
         turn = 2.0 * bearing
         scale = torch.tensor(SPEED, device=near.device)
         flown = (observations.concat((way, turn)) / scale).clamp(-1.0, 1.0)

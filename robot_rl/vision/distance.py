@@ -22,6 +22,20 @@ def distance(scenes: Scenes, rows: NDArray[np.int64], points: Any) -> NDArray[np
     return found
 
 
+def uphill(
+    scenes: Scenes, rows: NDArray[np.int64], position: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Unit vectors (n, 2), about level, away from the nearest shape, at `position` (n, 3) [m].
+
+    Zero half-way between two.
+    """
+    step = np.float32(0.02)
+    sides = step * np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], np.float32)
+    around = (position[:, None] + sides).reshape(-1, 3)
+    away = distance(scenes, np.repeat(rows, 4), around).reshape(-1, 4)
+    return np.stack((away[:, 0] - away[:, 1], away[:, 2] - away[:, 3]), 1) / (2.0 * step)
+
+
 def blocked(
     scenes: Scenes,
     rows: NDArray[np.int64],
