@@ -145,7 +145,7 @@ class Corridor:
     def teacher(self, observation: torch.Tensor) -> torch.Tensor:
         """Fly to the way's nearer point ahead, face the further one, slow down to turn.
 
-        Keep away from what is near, so that students who err learn to come back. What is blocked it
+        Keep away from what is near, so that who errs learns to come back. What is blocked it
         knows: 1 or -1. `observation` is that of `privileged`.
         """
         shut, out = observation[:, -6 - len(WAYS.angles) : -6], observation[:, -6:-4]
