@@ -244,6 +244,11 @@ class VectorEnv:
             observation, outcome['reward'][:, 0], terminated, truncated, ended, final, step
         )
 
+    @torch.inference_mode()
+    def forget(self, env_ids: torch.Tensor) -> None:
+        """Let the policy start anew in `env_ids`, within the episode: see `memory`."""
+        self._state['memory'][env_ids] = 0.0
+
     def _sent(self, setpoint: torch.Tensor) -> torch.Tensor:
         """What the robot gets of the policy's `setpoint`: a stuck one acts for itself."""
         if not self._unstick:

@@ -154,3 +154,59 @@ class DistillConfig:
     """Episodes that the best is scored on, none of which chose it."""
     threads: int = 1
     """Torch threads."""
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Options of `robot_rl pretrain`."""
+
+    task: str = 'laps-racecar'
+    """Whose eyes; one with a camera, a lidar and places elsewhere."""
+    engine: str = ''
+    """Simulator; by default the first that knows the robot."""
+    seed: int = 0
+    """Of everything random: below 500,000."""
+    name: str = ''
+    """Name of the folder in runs/; by default eyes and time."""
+    num_envs: int = 64
+    """Cars that are driven."""
+    seconds: float = 30.0
+    """That each is driven."""
+    noise: float = 0.08
+    """Of the driver in each period, parts of the largest action; it lasts for ten periods."""
+    bias: float = 0.15
+    """Spread of how far each driver is off all the time."""
+    passes: float = 10.0
+    """Over what was recorded."""
+    batch: int = 256
+    """Images of an update."""
+    learning_rate: float = 1e-3
+    """Of AdamW; it falls to zero in the second half."""
+    threads: int = 1
+    """Torch threads."""
+
+
+@dataclass(frozen=True)
+class PractiseConfig:
+    """Options of `robot_rl practise`."""
+
+    eyes: Path
+    """What `robot_rl pretrain` wrote."""
+    task: str = 'laps-racecar'
+    """What to practise; one with a camera."""
+    course: int = 0
+    """On which of its courses."""
+    minutes: float = 20.0
+    """[min] of the car's time, recoveries among them."""
+    seed: int = 0
+    """Of everything random, the car among it: below 500,000."""
+    name: str = ''
+    """Name of the folder in runs/; by default task and time."""
+    engine: str = ''
+    """Simulator; by default the first that knows the robot."""
+    blind_critic: bool = False
+    """Whether the critic sees no more than the policy; by default it knows the place too."""
+    keep_every: float = 2.0
+    """[min] of practice between policies that are kept."""
+    threads: int = 1
+    """Torch threads."""

@@ -81,19 +81,30 @@ class Rlpd:
     """One learner. Everything random comes from its own generator."""
 
     def __init__(
-        self, observation_size: int, action_size: int, config: RlpdConfig, seed: int
+        self,
+        observation_size: int,
+        action_size: int,
+        config: RlpdConfig,
+        seed: int,
+        privileged: int = 0,
     ) -> None:
-        """Draw the networks. `action_size` is without the gripper."""
+        """Draw the networks. `action_size` is without the gripper.
+
+        Of the `observation_size` numbers in a replay the last `privileged` are for the critics
+        alone, who need not be deployed (Pinto et al., arXiv 1710.06542); the actor has the others.
+        """
         self.config, self.generator = config, torch.Generator().manual_seed(seed)
         self.action_size, self.updates = action_size, 0
+        self._own = observation_size - privileged
         shape = (observation_size + action_size, *config.hidden, config.bins or 1)
-        self._arm = Actor(observation_size, action_size, config.hidden, self.generator)
+        self._arm = Actor(self._own, action_size, config.hidden, self.generator)
+        self._beside = torch.zeros(privileged), torch.ones(privileged)
         critics = nn.ModuleDict(
             {'arm': Ensemble(config.critics, shape, config.layer_norm, self.generator)}
         )
         self.actor: nn.Module = self._arm
         if config.gripper:
-            shape = (observation_size, *config.hidden, config.gripper)
+            shape = (self._own, *config.hidden, config.gripper)
             gripper = Ensemble(1, shape, config.layer_norm, self.generator)
             critics['gripper'], self.actor = gripper, WithGripper(self._arm, gripper)
         self._critics, self._targets = critics, _copy(critics)
@@ -107,8 +118,15 @@ class Rlpd:
         self._critic_adam = torch.optim.Adam(critics.parameters(), rate, fused=True)
 
     def normalise(self, mean: torch.Tensor, std: torch.Tensor) -> None:
-        """See `Actor.normalise`; the critics see the same."""
-        self._arm.normalise(mean, std)
+        """See `Actor.normalise`, of all numbers in a replay; the critics see the same."""
+        self._arm.normalise(mean[: self._own], std[: self._own])
+        self._beside = mean[self._own :], std[self._own :].clamp(min=1e-4)
+
+    def _scaled(self, observation: torch.Tensor) -> torch.Tensor:
+        """Observation (n, o) of a replay as the networks take it, the actor's numbers first."""
+        mean, std = self._beside
+        own = self._arm.scaled(observation[:, : self._own])
+        return torch.cat((own, (observation[:, self._own :] - mean) / std), 1)
 
     @torch.no_grad()
     def act(self, observation: torch.Tensor, explore: bool) -> torch.Tensor:
@@ -137,8 +155,7 @@ class Rlpd:
         return {**losses, **self._update_actor(batch)}
 
     def _update_critics(self, batch: Batch) -> dict[str, float]:
-        seen = self._arm.scaled(batch.observation)
-        following = self._arm.scaled(batch.next_observation)
+        seen, following = self._scaled(batch.observation), self._scaled(batch.next_observation)
         goal = self._goal(batch, following)
         found = self._critics['arm'](torch.cat((seen, batch.action), 1))
         if self._histogram is None:
@@ -148,7 +165,8 @@ class Rlpd:
         loss = error.mean(1).sum()
         losses = {'critic_loss': loss.item() / self.config.critics, 'value': goal.mean().item()}
         if self.config.gripper:
-            gripper = self._gripper_loss(batch, seen, following)
+            own = seen[:, : self._own], following[:, : self._own]
+            gripper = self._gripper_loss(batch, *own)
             losses['gripper_loss'] = gripper.item()
             loss = loss + gripper
         self._critic_adam.zero_grad()
@@ -164,7 +182,9 @@ class Rlpd:
     def _goal(self, batch: Batch, following: torch.Tensor) -> torch.Tensor:
         """What values (n,) should be: the reward, and what the next observation is worth."""
         config, chosen = self.config, None
-        action, density = self._arm.draw(*self._arm.normal(following), self.generator)
+        action, density = self._arm.draw(
+            *self._arm.normal(following[:, : self._own]), self.generator
+        )
         if config.critic_subset < config.critics:
             order = torch.randperm(config.critics, generator=self.generator)
             chosen = order[: config.critic_subset]
@@ -195,8 +215,8 @@ class Rlpd:
         return (found - goal).square().mean()
 
     def _update_actor(self, batch: Batch) -> dict[str, float]:
-        config, seen = self.config, self._arm.scaled(batch.observation)
-        mean, log_std = self._arm.normal(seen)
+        config, seen = self.config, self._scaled(batch.observation)
+        mean, log_std = self._arm.normal(seen[:, : self._own])
         action, density = self._arm.draw(mean, log_std, self.generator)
         values = self._value(self._critics['arm'](torch.cat((seen, action), 1)))
         value = values.amin(0) if config.pessimism else values.mean(0)
@@ -225,6 +245,7 @@ class Rlpd:
             'log_temperature': self._log_temperature.detach().clone(),
             'actor_adam': self._actor_adam.state_dict(),
             'critic_adam': self._critic_adam.state_dict(),
+            'beside': self._beside,
             'generator': self.generator.get_state(),
         }
 
@@ -235,6 +256,7 @@ class Rlpd:
         self._targets.load_state_dict(state['targets'])
         with torch.no_grad():
             self._log_temperature.copy_(state['log_temperature'])
+        self._beside = tuple(state.get('beside', self._beside))
         self._actor_adam.load_state_dict(state['actor_adam'])
         self._critic_adam.load_state_dict(state['critic_adam'])
         self.generator.set_state(state['generator'])

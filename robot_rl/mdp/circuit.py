@@ -80,7 +80,7 @@ class Circuit:
         return torch.from_numpy(speed.astype(np.float32))
 
     @cached_property
-    def _start(self) -> torch.Tensor:
+    def start(self) -> torch.Tensor:
         """(tracks, sections, 6): point, heading, and distance to the walls at cross-sections."""
         tracks = self.tracks
         heading = np.arctan2(tracks.tangent[..., 1], tracks.tangent[..., 0])
@@ -108,7 +108,7 @@ class Circuit:
         if self._in_turn:
             track = torch.arange(num, device=device) * self.tracks.num // num
             section = section * 0
-        x, y, heading, left, right = self._start[track, section].unbind(1)
+        x, y, heading, left, right = self.start[track, section].unbind(1)
         askew = (u[:, 5] < 0.125).float()
         side = 2.0 * u[:, 2] - 1.0
         offset = side * torch.where(side > 0.0, left, right).sub(0.5).clamp(min=0.05)

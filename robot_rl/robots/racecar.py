@@ -1,4 +1,4 @@
-"""F1TENTH (RoboRacer) car: a 1:10 racing car of 3.74 kg with a planar lidar.
+"""F1TENTH (RoboRacer) car: a 1:10 racing car of 3.74 kg with a planar lidar and a camera.
 
 Sources of the numbers, named again beside each:
 - f1tenth: M. O'Kelly, H. Zheng, D. Karthik, R. Mangharam, "F1TENTH: An Open-source Evaluation
@@ -18,8 +18,10 @@ f1tenth_system computes its velocities.
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
+from robot_rl.spec.camera import Camera
 from robot_rl.spec.drive import JointDrive, ackermann
 from robot_rl.spec.lidar import Lidar
 from robot_rl.spec.robot import Limits, Parameter, Robot, Sensor, Setpoint, Topic
@@ -139,6 +141,21 @@ def _joints() -> dict[str, Parameter]:
     }
 
 
+def _camera() -> Camera:
+    """A camera with a wide lens on a mast over the lidar, which looks ahead."""
+    return replace(
+        Camera.pinhole('front', 160, 120, math.radians(100.0)),
+        position=(0.15, 0.0, 0.25),
+        rate_hz=20.0,
+        latency_s=(0.02, 0.06),
+        gain_std=0.2,
+        tint_std=0.05,
+        shot=0.3,
+        read_std=3.0,
+        source='our assumption: a USB camera of 100 degrees, as high as the walls it looks over',
+    )
+
+
 def robot() -> Robot:
     """Build the racing car."""
     return Robot(
@@ -176,7 +193,10 @@ def robot() -> Robot:
                 rate_hz=50.0,
                 max_age_s=0.2,
             ),
+            Topic('image', 'sensor_msgs/msg/Image', ('rgb',), rate_hz=20.0, max_age_s=0.2),
+            Topic('camera_info', 'sensor_msgs/msg/CameraInfo', ('rgb_info',), 20.0, 0.2),
         ),
+        cameras=(_camera(),),
         rest={
             'base_pos_w': (0.0, 0.0, 0.0),
             'base_quat_w': (1.0, 0.0, 0.0, 0.0),

@@ -163,6 +163,9 @@ class Task:
     foretold: int = 0
     """How many of an action's components, the last ones, foretell something: what `act` may heed,
     and what is learned beside the rest."""
+    elsewhere: Callable[[], Task] | None = None
+    """The same task in other places, with a teacher: where driving is recorded that eyes learn
+    from, see learn/pretrain.py."""
     corrections: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Hyperparameters of learning from people that differ from its defaults."""
 

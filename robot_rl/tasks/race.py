@@ -10,6 +10,7 @@ mdp/circuit.py. Some episodes start at rest and askew, so that the policy also l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -165,20 +166,19 @@ def circuit(robot: Robot, bank: Tracks, *, in_turn: bool = False, blind: bool = 
 
     Raises SpecError for a robot without lidar.
     """
+    return Circuit(*surveyed(robot, bank, blind=blind), in_turn=in_turn)
+
+
+def surveyed(robot: Robot, bank: Tracks, *, blind: bool = False) -> tuple[Any, ...]:
+    """What a Circuit needs of both. Raises SpecError, see `circuit`."""
     if robot.lidar is None:
         raise SpecError(
             f'Robot {robot.name!r} has no lidar to race with. Choose one that has, such as '
             'racecar.'
         )
     friction = REFERENCE_FRICTION * robot.parameters['friction'].nominal[0]
-    return Circuit(
-        bank,
-        robot.lidar,
-        robot.lidar.beams - 1 if blind else STRIDE,
-        outline(),
-        grip(robot, friction),
-        in_turn=in_turn,
-    )
+    stride = robot.lidar.beams - 1 if blind else STRIDE
+    return bank, robot.lidar, stride, outline(), grip(robot, friction)
 
 
 def task(robot: Robot) -> Task:
