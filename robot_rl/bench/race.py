@@ -113,7 +113,13 @@ def world(robot: Robot, bank: Tracks, engine: str, *, blind: bool, seed: int) ->
 
 
 def drive(
-    env: VectorEnv, length: Array, policy: Callable[..., tuple], seed: int, *, pose: bool = False
+    env: VectorEnv,
+    length: Array,
+    policy: Callable[..., tuple],
+    seed: int,
+    *,
+    pose: bool = False,
+    free: bool = False,
 ) -> Laps:
     """Drive all laps.
 
@@ -123,6 +129,7 @@ def drive(
         policy: As in envs/rollout.py.
         seed: Of the reset.
         pose: Whether the policy takes the arc length instead of the observation.
+        free: Whether cars start anywhere, with the friction that they drew.
     """
     num, dt = env.num_envs, env.task.control_dt
 
@@ -130,8 +137,13 @@ def drive(
         return policy(env, torch.from_numpy(position.astype(np.float32)) if pose else observation)
 
     transitions = rollout(env, driver, seed=seed)
-    env.engine.randomize({'friction': frictions(num)}, torch.arange(num))
     position, travelled = np.zeros(num), np.zeros(num)
+    if free:
+        assert env.task.perceive
+        seen = env.task.perceive(env.engine.signals(), env.drawn)
+        position = seen['track_position'][:, 0].double().numpy()
+    else:
+        env.engine.randomize({'friction': frictions(num)}, torch.arange(num))
     finished, touched = np.zeros(num, np.int64), np.zeros(num, np.bool_)
     crossed, times = np.zeros(num), np.full(num, np.nan)
     with torch.inference_mode():

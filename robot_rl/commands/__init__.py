@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from robot_rl.commands import bench, data, everyday, nerf, people, teleop
+from robot_rl.commands import bench, data, everyday, nerf, people, racing, teleop
 
 COMMANDS: dict[str, Any] = {
     'list': everyday.List,
@@ -16,6 +16,8 @@ COMMANDS: dict[str, Any] = {
     'run': everyday.Run,
     'teleop': teleop.Teleop,
     'distill': everyday.Distill,
+    'pretrain': racing.Pretrain,
+    'practise': racing.Practise,
     'identify': everyday.Identify,
     'demo': everyday.Demo,
     'hil demos': people.HilDemos,
@@ -44,6 +46,7 @@ COMMANDS: dict[str, Any] = {
     'bench train': bench.BenchTrain,
     'bench curricula': bench.BenchCurricula,
     'bench race': bench.BenchRace,
+    'bench laps': racing.BenchLaps,
     'bench latency': bench.BenchLatency,
     'bench startup': bench.BenchStartup,
     'bench walk': bench.BenchWalk,

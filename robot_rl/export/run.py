@@ -30,6 +30,7 @@ _TOLD = (
     'rlpd',
     'bc',
     'distill',
+    'practise',
 )
 
 

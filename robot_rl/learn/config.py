@@ -170,13 +170,13 @@ class PretrainConfig:
     """Name of the folder in runs/; by default eyes and time."""
     num_envs: int = 64
     """Cars that are driven."""
-    seconds: float = 30.0
+    seconds: float = 40.0
     """That each is driven."""
     noise: float = 0.08
     """Of the driver in each period, parts of the largest action; it lasts for ten periods."""
     bias: float = 0.15
     """Spread of how far each driver is off all the time."""
-    passes: float = 10.0
+    passes: float = 8.0
     """Over what was recorded."""
     batch: int = 256
     """Images of an update."""
@@ -190,7 +190,7 @@ class PretrainConfig:
 class PractiseConfig:
     """Options of `robot_rl practise`."""
 
-    eyes: Path
+    eyes: Path = Path('runs/eyes/eyes.pt')
     """What `robot_rl pretrain` wrote."""
     task: str = 'laps-racecar'
     """What to practise; one with a camera."""

@@ -21,6 +21,7 @@ from robot_rl.envs.vector import VectorEnv
 from robot_rl.errors import RunFolderError, SpecError, UnknownNameError
 from robot_rl.files import write_json
 from robot_rl.learn.config import TEST_SEED, VALIDATION_SEED, TrainConfig
+from robot_rl.learn.eyes import sighted_actor
 from robot_rl.learn.image_actor import image_actor
 from robot_rl.learn.networks import Actor
 from robot_rl.learn.ppo import Ppo, PpoConfig, untrained_actor
@@ -310,6 +311,8 @@ def _actor_of(task: Task, config: dict[str, Any]) -> torch.nn.Module:
         return untrained_actor(task, replace(PpoConfig(), **_tupled(config['ppo'])))
     if config['learner'] == 'distill':
         return image_actor(task, config['distill'])
+    if config['learner'] == 'practise':
+        return sighted_actor(task, tuple(config['rlpd']['hidden']))
     hidden = tuple(config[config['learner']]['hidden'])
     return Actor(observation_size(task), task.action_size, hidden, torch.Generator())
 

@@ -57,7 +57,7 @@ ACTORS = 'actors'
 def course_of(task: Task, course: int) -> Task:
     """`task` on one of its courses. Raises SpecError for one that it has not."""
     where = task.commands
-    if task.eye is None or not isinstance(where, Courses):
+    if not isinstance(where, Courses):
         raise SpecError(
             f'The task {task.id!r} has no courses to practise on. Choose another task, such as '
             'laps-racecar.'
@@ -192,7 +192,7 @@ class _Run:
                 'engine': config.engine,
                 'seed': config.seed,
                 'learner': 'practise',
-                'practise': {**asdict(config), 'eyes': str(config.eyes), 'hidden': RLPD.hidden},
+                'practise': {**asdict(config), 'eyes': str(config.eyes)},
                 'rlpd': asdict(RLPD),
             }
         )

@@ -193,8 +193,8 @@ def robot() -> Robot:
                 rate_hz=50.0,
                 max_age_s=0.2,
             ),
-            Topic('image', 'sensor_msgs/msg/Image', ('rgb',), rate_hz=20.0, max_age_s=0.2),
-            Topic('camera_info', 'sensor_msgs/msg/CameraInfo', ('rgb_info',), 20.0, 0.2),
+            Topic('image', 'sensor_msgs/msg/Image', ('rgb',), 20.0, 0.25),
+            Topic('camera_info', 'sensor_msgs/msg/CameraInfo', ('rgb_info',), 20.0, 0.25),
         ),
         cameras=(_camera(),),
         rest={

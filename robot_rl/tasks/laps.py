@@ -31,7 +31,7 @@ ROBOTS = ('racecar',)
 
 CONTROL_DT = 0.1  # [s] as FastRLAP
 COURSES, COURSE_SEED = 8, 2023  # to practise on; the tracks of race are for recorded driving
-SPEED = (0.5, 4.5)  # [m/s] of the least and the largest action, FastRLAP's
+SPEED = (0.5, 6.0)  # [m/s] of the least and the largest action: FastRLAP's least, race's largest
 EYE = Camera.pinhole('eye', 64, 32, math.radians(100.0))
 """What the policy sees of whatever image a robot takes."""
 LOOKS = 2**12
@@ -120,6 +120,11 @@ def task(robot: Robot) -> Task:
     return seen_by(robot, tracks(COURSES, COURSE_SEED))
 
 
+def by_lidar(robot: Robot) -> Task:
+    """The race on the very same courses, from the same starts."""
+    return race.on(robot, courses(robot, tracks(COURSES, COURSE_SEED)))
+
+
 def elsewhere(robot: Robot) -> Task:
     """The same on the tracks of race, each time with another look; with a driver, and a scan."""
     bank = tracks(race.TRACKS, race.TRACK_SEED)
@@ -129,18 +134,22 @@ def elsewhere(robot: Robot) -> Task:
 
 def seen_by(robot: Robot, bank: Tracks, drawn_by: str = 'raycast', camera: Camera = EYE) -> Task:
     """The task with images that the renderer `drawn_by` draws for `camera`."""
-    where = courses(robot, bank, camera=camera, drawn_by=drawn_by)
+    where = courses(robot, bank, camera=camera, drawn_by=drawn_by, blind=True)
     again, others = partial(seen_by, robot, bank), partial(elsewhere, robot)
     return replace(on(robot, where), seen_by=again, elsewhere=others)
 
 
-def courses(robot: Robot, bank: Tracks, *, camera: Camera | None, **options: Any) -> Courses:
-    """The tracks of `bank` as this robot meets them; without a `camera` no images are drawn."""
+def courses(
+    robot: Robot, bank: Tracks, *, camera: Camera | None = None, blind: bool = False, **options: Any
+) -> Courses:
+    """The tracks of `bank` as this robot meets them; without a `camera` no images are drawn.
+
+    `blind` traces only the two outermost beams.
+    """
     if camera is not None:
         own = robot.cameras[0]
         camera = replace(camera, position=own.position, quat=own.quat)
-    surveyed = race.surveyed(robot, bank, blind=not options.get('rolling', False))
-    return Courses(*surveyed, camera=camera, **options)
+    return Courses(*race.surveyed(robot, bank, blind=blind), camera=camera, **options)
 
 
 def on(robot: Robot, where: Courses) -> Task:
