@@ -31,7 +31,7 @@ from robot_rl.learn.config import TEST_SEED
 from robot_rl.learn.distill import teacher_policy
 from robot_rl.learn.run_folder import ranges_of
 from robot_rl.learn.train import load_actor
-from robot_rl.mdp.pinned import pin
+from robot_rl.mdp.pinned import pin, practised
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.randomization import parameter_of
@@ -72,7 +72,8 @@ def load(path: Path) -> tuple[Task, RolloutPolicy]:
     """
     if path.suffix == '.onnx':
         policy = Policy.load(path)
-        return registry.task(policy.contract.task), file_policy(policy)
+        told = policy.contract
+        return practised(registry.task(told.task), told.training), file_policy(policy)
     if not path.is_dir():
         raise RunFolderError(
             f'{str(path)!r} is neither a run folder nor an .onnx file. Train one with: '

@@ -23,9 +23,8 @@ from robot_rl.envs.engines import make_env
 from robot_rl.errors import SpecError
 from robot_rl.learn.config import TEST_SEED
 from robot_rl.learn.run_folder import RANGES, read_config
-from robot_rl.learn.unattended import course_of
 from robot_rl.machine import machine_name
-from robot_rl.mdp.courses import Courses
+from robot_rl.mdp.courses import Courses, course_of
 from robot_rl.spec import registry
 from robot_rl.spec.task import Task
 from robot_rl.tasks import laps
@@ -80,11 +79,10 @@ def _judged(path: Path, lidar: Callable[..., tuple[Any, Any]], starts: int, seed
         )
     task, camera = load(path)
     course = int(config['practise']['course'])
-    sees = course_of(task, course)
     scans = course_of(laps.by_lidar(task.robot), course)
     found = [
         _driven(each, policy, config['engine'], path / RANGES, course, starts, seed)
-        for each, policy in ((sees, camera), (scans, lidar))
+        for each, policy in ((task, camera), (scans, lidar))
     ]
     return Row(path.name, course, *found)
 

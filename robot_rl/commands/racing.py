@@ -1,4 +1,4 @@
-"""Racing from a camera: eyes, practice without anyone about, and laps beside the lidar's policy."""
+"""Racing from a camera: eyes, practice without anyone about, laps beside the lidar's policy."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Eyes(nn.Module):
 class SightedActor(nn.Module):
     """Observation, of which an image is the last part, to action (n, a): eyes and who acts."""
 
-    def __init__(self, eyes: Eyes, actor: Actor, numbers: int, image: tuple[int, int]) -> None:
+    def __init__(self, eyes: Eyes, actor: nn.Module, numbers: int, image: tuple[int, int]) -> None:
         """`numbers` come before the image, of this height and width."""
         super().__init__()
         self.eyes, self.actor, self.numbers, self._image = eyes, actor, numbers, image

@@ -102,20 +102,20 @@ def record(task: Task, config: PretrainConfig) -> Driven:
     assert task.robot.lidar
     assert task.eye
     place = task.elsewhere()
-    assert place.teacher
-    periods = round(config.seconds / task.control_dt)
+    teacher, perceive = place.teacher, place.perceive
+    assert teacher
+    assert perceive
     place = replace(place, episode_length_s=2.0 * config.seconds)
+    periods = round(config.seconds / task.control_dt)
     env = make_env(place, config.engine, config.num_envs, seed=config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     numbers, beams = numbers_of(task), _beams(task.robot.lidar, task.eye)
     observation = env.reset()
-    ranges = env.task.perceive(  # pyright: ignore[reportOptionalCall]
-        env.engine.signals(), env.drawn
-    )['scan'][:, beams]
+    ranges = perceive(env.engine.signals(), env.drawn)['scan'][:, beams]
     own = config.bias * torch.randn(env.num_envs, task.action_size, generator=generator)
     wander, rows = torch.zeros_like(own), list[tuple[torch.Tensor, ...]]()
     for _ in range(periods):
-        wanted = place.teacher(observation['critic'])
+        wanted = teacher(observation['critic'])
         wander = 0.9 * wander + config.noise * torch.randn(wander.shape, generator=generator)
         action = (wanted + own + wander).clamp(-1.0, 1.0)
         before = (
@@ -151,9 +151,7 @@ def train(task: Task, driven: Driven, config: PretrainConfig) -> tuple[Eyes, dic
     # Where an episode has just ended the ranges are of the place before.
     fresh = torch.cat((torch.ones_like(driven.failed[:1]), ~driven.failed[:-1]))
     held = torch.arange(driven.failed.shape[1]) % HELD_OUT == 0
-    learned, unseen = (
-        (fresh & which).flatten().nonzero().squeeze(1) for which in (~held, held)
-    )
+    learned, unseen = ((fresh & which).flatten().nonzero().squeeze(1) for which in (~held, held))
     images = driven.images.flatten(0, 1)
     goals = torch.cat(((driven.ranges + LEAST_RANGE).log(), driven.wanted), 2).flatten(0, 1)
     mean, std = goals[learned].mean(0), goals[learned].std(0).clamp(min=0.05)

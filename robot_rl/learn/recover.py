@@ -1,8 +1,8 @@
 """What a practising car does after it touched a wall: turn in steps until it faces the way again.
 
 FastRLAP's car backs off with a random steering angle (Stachowicz et al., arXiv 2304.09831). This
-one knows which way the track leads, as that one knows its next checkpoint, so it steers to face it:
-back, and where that does not do, forward and back again. All of it is time of practice.
+one knows which way the track leads, as that one knows its next checkpoint, so it steers to face
+it: back, and where that does not do, forward and back again. All of it is time of practice.
 
 Kinematics have no walls here: a car that touches one is stopped where it was a period before.
 """

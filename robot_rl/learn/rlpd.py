@@ -128,6 +128,12 @@ class Rlpd:
         own = self._arm.scaled(observation[:, : self._own])
         return torch.cat((own, (observation[:, self._own :] - mean) / std), 1)
 
+    def slow_down(self, factor: float) -> None:
+        """Learn at this part of the learning rate."""
+        for adam in (self._actor_adam, self._critic_adam):
+            for group in adam.param_groups:
+                group['lr'] = factor * self.config.learning_rate
+
     @torch.no_grad()
     def act(self, observation: torch.Tensor, explore: bool) -> torch.Tensor:
         """Action (n, a), or (n, a + 1) with a gripper, in [-1, 1] for `observation` (n, o)."""

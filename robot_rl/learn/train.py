@@ -27,6 +27,7 @@ from robot_rl.learn.networks import Actor
 from robot_rl.learn.ppo import Ppo, PpoConfig, untrained_actor
 from robot_rl.learn.run_folder import RunFolder, load_state, ranges_of, read_config, save_state
 from robot_rl.learn.witness import change, witness
+from robot_rl.mdp.pinned import practised
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.task import Task
@@ -293,7 +294,7 @@ def summary(episodes: Episodes) -> dict[str, float]:
 def load_actor(run: Path) -> tuple[Task, torch.nn.Module, dict[str, Any]]:
     """Task, best actor and configuration of a run folder. Raises RunFolderError."""
     config = read_config(run)
-    task = registry.task(config['task'])
+    task = practised(registry.task(config['task']), config)
     path = run / 'best.pt'
     state = load_state(path)
     try:

@@ -19,7 +19,6 @@ import torch
 
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.vector import Transition, VectorEnv
-from robot_rl.errors import SpecError
 from robot_rl.files import write_file, write_json
 from robot_rl.learn import eyes as files
 from robot_rl.learn.config import PractiseConfig
@@ -29,18 +28,17 @@ from robot_rl.learn.replay import Replay, symmetric
 from robot_rl.learn.rlpd import Rlpd, RlpdConfig
 from robot_rl.learn.run_folder import RANGES, RunFolder, save_state
 from robot_rl.learn.witness import witness
-from robot_rl.mdp.courses import Courses
-from robot_rl.mdp.pinned import pin
+from robot_rl.mdp.courses import Courses, course_of
 from robot_rl.spec import registry
 from robot_rl.spec.engines import engine_for
 from robot_rl.spec.randomization import parameter_of
 from robot_rl.spec.task import Signals, Task
 
 RLPD = RlpdConfig(
-    hidden=(256, 256),
-    utd=4,
+    hidden=(128, 128),
+    utd=2,
     batch=256,
-    discount=0.98,
+    discount=0.95,
     temperature=0.01,
     target_entropy=-2.0,
     learning_rate=3e-4,
@@ -50,24 +48,10 @@ BEGIN_S = 5.0  # [s] of driving before others
 LOG_S = 30.0  # [s] of practice between rows of progress.csv
 LOGGED = ('value', 'critic_loss', 'entropy', 'temperature')
 LEAST_STD = 0.05
+CALM, LEAST_RATE = 0.3, 0.05
+"""The learning rate falls during this last part of practice, to this part."""
 ACTORS = 'actors'
 """In a run: policies after so many control periods of practice."""
-
-
-def course_of(task: Task, course: int) -> Task:
-    """`task` on one of its courses. Raises SpecError for one that it has not."""
-    where = task.commands
-    if not isinstance(where, Courses):
-        raise SpecError(
-            f'The task {task.id!r} has no courses to practise on. Choose another task, such as '
-            'laps-racecar.'
-        )
-    if not 0 <= course < where.tracks.num:
-        raise SpecError(
-            f'There is no course {course} of {task.id!r}, expected 0 to {where.tracks.num - 1}. '
-            'Choose another --course.'
-        )
-    return pin(task, {'track_id': (float(course),), 'look': (float(course),)})
 
 
 class Practice:
@@ -162,6 +146,7 @@ class _Run:
         self, task: Task, place: Task, config: PractiseConfig, trained: Trained, path: Path
     ) -> None:
         assert isinstance(task.commands, Courses)
+        assert task.eye
         self.task, self.config, self.folder = task, config, RunFolder(path)
         env = make_env(place, config.engine, 1, seed=config.seed)
         length = float(task.commands.tracks.length[config.course])
@@ -192,7 +177,11 @@ class _Run:
                 'engine': config.engine,
                 'seed': config.seed,
                 'learner': 'practise',
-                'practise': {**asdict(config), 'eyes': str(config.eyes)},
+                'practise': {
+                    **asdict(config),
+                    'eyes': str(config.eyes),
+                    'mount': env.drawn['mount'][0].tolist(),
+                },
                 'rlpd': asdict(RLPD),
             }
         )
@@ -211,9 +200,12 @@ class _Run:
         self._finish()
 
     @torch.no_grad()
-    def _row(self) -> torch.Tensor:
-        """What a replay holds of this moment, (1, size)."""
-        seen, critic = self.practice.observation
+    def _row(self, moved: Transition | None = None) -> torch.Tensor:
+        """What a replay holds of this moment, (1, size), to which the period `moved` led."""
+        if moved is None:
+            seen, critic = self.practice.observation
+        else:
+            seen, critic = (moved.observation[name] for name in ('actor', 'critic'))
         return torch.cat((self.sighted.see(seen), critic), 1)[:, : self.size]
 
     def _practise(self) -> None:
@@ -224,7 +216,7 @@ class _Run:
             action = self.rlpd.act(row[:, : self.own], explore=True)
             moved = self.practice.step(action)
             failed = bool(moved.terminated[0])
-            following = self._row()
+            following = self._row(moved)
             discount = 0.0 if failed else RLPD.discount
             self.lived.add(row, action, moved.reward, following, discount)
             row = following
@@ -233,6 +225,8 @@ class _Run:
                 row = self._row()
 
     def _update(self) -> None:
+        left = 1.0 - self.practice.periods / self.total
+        self.rlpd.slow_down(min(1.0, left / CALM + LEAST_RATE))
         self.metrics = self.rlpd.update(partial(symmetric, self.driven, self.lived))
 
     def _after(self) -> bool:
@@ -251,9 +245,7 @@ class _Run:
         """A row of progress.csv, of the time since the last."""
         practice, dt = self.practice, self.task.control_dt
         now = (practice.periods, practice.travelled, practice.failures, practice.recovering)
-        periods, way, failures, recovering = (
-            a - b for a, b in zip(now, self.window, strict=True)
-        )
+        periods, way, failures, recovering = (a - b for a, b in zip(now, self.window, strict=True))
         self.window = now
         seconds = periods * dt
         lately = [lap for when, lap in practice.laps if when > practice.periods * dt - seconds]

@@ -6,18 +6,22 @@ good: a course that can be practised on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
+from robot_rl.errors import SpecError
 from robot_rl.mdp import images
 from robot_rl.mdp.circuit import Circuit
+from robot_rl.mdp.pinned import pin
 from robot_rl.mdp.tracks import SECTIONS
 from robot_rl.spec.camera import Camera
 from robot_rl.spec.scene import Scene
-from robot_rl.spec.task import Signals
+from robot_rl.spec.task import Signals, Task
 from robot_rl.vision.courses import course
 from robot_rl.vision.eyes import Places, mounted, renderer
 from robot_rl.vision.renderer import Renderer
@@ -101,3 +105,29 @@ class Courses(Circuit):
         look, track = divmod(number, self.tracks.num)
         left, right = self.tracks.walls
         return course(left[track], right[track], look), np.zeros((1, 1), np.float32)
+
+
+def course_of(task: Task, course: int, mount: Sequence[float] = ()) -> Task:
+    """`task` on one of its courses, with the camera off by `mount` (6) if that is given.
+
+    Raises SpecError for a course that it has not.
+    """
+    where = task.commands
+    if not isinstance(where, Courses):
+        raise SpecError(
+            f'The task {task.id!r} has no courses to practise on. Choose another task, such as '
+            'laps-racecar.'
+        )
+    if not 0 <= course < where.tracks.num:
+        raise SpecError(
+            f'There is no course {course} of {task.id!r}, expected 0 to {where.tracks.num - 1}. '
+            'Choose another --course.'
+        )
+    held = {'track_id': (float(course),), 'look': (float(course),)}
+    pinned = pin(task, held | ({'mount': tuple(mount)} if mount else {}))
+
+    def seen_by(*how: Any, **camera: Any) -> Task:
+        assert task.seen_by
+        return course_of(task.seen_by(*how, **camera), course, mount)
+
+    return replace(pinned, seen_by=seen_by if task.seen_by else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -48,3 +49,13 @@ def pin(task: Task, held: Mapping[str, tuple[float, ...]]) -> Task:
                 f'Choose one of these, with as many numbers: {told}.'
             )
     return replace(task, commands=Pinned(task.commands, held))
+
+
+def practised(task: Task, told: Mapping[str, Any]) -> Task:
+    """`task` on the course that `told`, the configuration of a run, says was practised on."""
+    where = told.get('practise')
+    if not where:
+        return task
+    from robot_rl.mdp.courses import course_of  # compiles
+
+    return course_of(task, int(where['course']), where['mount'])

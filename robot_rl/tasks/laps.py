@@ -31,7 +31,7 @@ ROBOTS = ('racecar',)
 
 CONTROL_DT = 0.1  # [s] as FastRLAP
 COURSES, COURSE_SEED = 8, 2023  # to practise on; the tracks of race are for recorded driving
-SPEED = (0.5, 6.0)  # [m/s] of the least and the largest action: FastRLAP's least, race's largest
+SPEED = (0.5, 4.5)  # [m/s] of the least and the largest action, FastRLAP's
 EYE = Camera.pinhole('eye', 64, 32, math.radians(100.0))
 """What the policy sees of whatever image a robot takes."""
 LOOKS = 2**12
@@ -46,7 +46,7 @@ MEMORY = Memory(
     CONTROL_DT,
 )
 HASTE = 0.8  # of the driver who is recorded, part of the reference speed
-FAILURE = 3.0  # [m] of way that it costs to touch a wall, or to turn round
+FAILURE = 10.0  # [m] of way that it costs to touch a wall, or to turn round
 ASTRAY = 2.0  # [rad] from the direction of the track
 
 
@@ -140,7 +140,12 @@ def seen_by(robot: Robot, bank: Tracks, drawn_by: str = 'raycast', camera: Camer
 
 
 def courses(
-    robot: Robot, bank: Tracks, *, camera: Camera | None = None, blind: bool = False, **options: Any
+    robot: Robot,
+    bank: Tracks,
+    *,
+    camera: Camera | None = None,
+    blind: bool = False,
+    **options: Any,
 ) -> Courses:
     """The tracks of `bank` as this robot meets them; without a `camera` no images are drawn.
 
@@ -170,7 +175,7 @@ def on(robot: Robot, where: Courses) -> Task:
         rewards=(
             Reward('progress', lambda step: step.signals['track_speed'][:, 0], CONTROL_DT),
             Reward('failed', failed, -FAILURE),
-            Reward('near_wall', race.near_wall, -0.05),
+            Reward('near_wall', race.near_wall, -0.3),
             Reward('action_rate_l2', rewards.action_rate_l2, -0.02),
         ),
         terminations=(Termination('failed', failed),),

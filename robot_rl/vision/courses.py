@@ -7,6 +7,7 @@ wall differ, so that an image tells which way round a car drives.
 
 from __future__ import annotations
 
+from itertools import pairwise
 import math
 
 import numpy as np
@@ -81,7 +82,7 @@ def _wall(draw: np.random.Generator, wall: Array, side: float) -> list[Shape]:
     stretches = int(draw.integers(*STRETCHES))
     looks = [_look(draw, (0.08, 0.6)) for _ in range(stretches)]
     found = []
-    for index, (begin, end) in enumerate(zip(corners, corners[1:], strict=False)):
+    for index, (begin, end) in enumerate(pairwise(corners)):
         along = end - begin
         length = float(np.hypot(*along))
         out = side * np.array((-along[1], along[0])) / length
