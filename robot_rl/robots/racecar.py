@@ -156,6 +156,22 @@ def _camera() -> Camera:
     )
 
 
+def _topics() -> tuple[Topic, ...]:
+    """What the lidar, the speed controller and the camera send."""
+    return (
+        Topic('scan', 'sensor_msgs/msg/LaserScan', ('scan',), rate_hz=40.0, max_age_s=0.2),
+        Topic(
+            'odom',
+            'nav_msgs/msg/Odometry',
+            ('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b'),
+            rate_hz=50.0,
+            max_age_s=0.2,
+        ),
+        Topic('image', 'sensor_msgs/msg/Image', ('rgb',), 20.0, 0.25),
+        Topic('camera_info', 'sensor_msgs/msg/CameraInfo', ('rgb_info',), 20.0, 0.25),
+    )
+
+
 def robot() -> Robot:
     """Build the racing car."""
     return Robot(
@@ -184,18 +200,7 @@ def robot() -> Robot:
                 'our assumption; f1tenth_system computes it from servo command and speed',
             ),
         ),
-        topics=(
-            Topic('scan', 'sensor_msgs/msg/LaserScan', ('scan',), rate_hz=40.0, max_age_s=0.2),
-            Topic(
-                'odom',
-                'nav_msgs/msg/Odometry',
-                ('base_pos_w', 'base_quat_w', 'base_lin_vel_b', 'base_ang_vel_b'),
-                rate_hz=50.0,
-                max_age_s=0.2,
-            ),
-            Topic('image', 'sensor_msgs/msg/Image', ('rgb',), 20.0, 0.25),
-            Topic('camera_info', 'sensor_msgs/msg/CameraInfo', ('rgb_info',), 20.0, 0.25),
-        ),
+        topics=_topics(),
         cameras=(_camera(),),
         rest={
             'base_pos_w': (0.0, 0.0, 0.0),
