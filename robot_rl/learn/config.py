@@ -178,6 +178,8 @@ class PretrainConfig:
     """Spread of how far each driver is off all the time."""
     passes: float = 8.0
     """Over what was recorded."""
+    images: bool = False
+    """Keep the images in the file too, for `robot_rl practise --finetune`: 160 MB."""
     batch: int = 256
     """Images of an update."""
     learning_rate: float = 1e-3
@@ -206,6 +208,8 @@ class PractiseConfig:
     """Simulator; by default the first that knows the robot."""
     blind_critic: bool = False
     """Whether the critic sees no more than the policy; by default it knows the place too."""
+    finetune: bool = False
+    """Whether the eyes go on learning (DrQ): ten times the work, of eyes made with --images."""
     keep_every: float = 2.0
     """[min] of practice between policies that are kept."""
     threads: int = 1

@@ -68,6 +68,11 @@ class Trained(NamedTuple):
     eyes: Eyes
     driven: Batch
     """Transitions of the recorded driving: numbers and what is seen, then the critic's."""
+    images: torch.Tensor | None = None
+    """(m, height, width, 3) uint8 that the transitions begin with, period by period; None where
+    they were not kept."""
+    cars: int = 1
+    """That were driven: the image after that of transition i is the one so many later."""
 
 
 def numbers_of(task: Task) -> int:
@@ -93,6 +98,8 @@ def save(path: Path, task: Task, trained: Trained) -> None:
             'shape': _shape(task),
             'eyes': trained.eyes.state_dict(),
             'driven': trained.driven._asdict(),
+            'images': trained.images,
+            'cars': trained.cars,
         },
     )
 
@@ -123,7 +130,8 @@ def load(path: Path, task: Task) -> Trained:
                 f'{path} holds eyes with {name} {told.get(name)!r}, expected {expected!r} for '
                 f'{task.id!r}. Write one with: robot_rl pretrain {task.id}'
             )
-    return Trained(eyes.eval().requires_grad_(False), driven)
+    eyes.eval().requires_grad_(False)
+    return Trained(eyes, driven, state.get('images'), state.get('cars', 1))
 
 
 def _shape(task: Task) -> dict[str, Any]:

@@ -84,7 +84,9 @@ def pretrain(config: PretrainConfig, root: Path = Path('runs')) -> Path:
     driven = record(task, config)
     recorded = time.process_time() - started
     eyes, told = train(task, driven, config)
-    files.save(folder.path / FILE, task, Trained(eyes, transitions(eyes, driven)))
+    images = driven.images.flatten(0, 1) if config.images else None
+    trained = Trained(eyes, transitions(eyes, driven), images, config.num_envs)
+    files.save(folder.path / FILE, task, trained)
     told |= {
         'moments': driven.reward.numel(),
         'failures': int(driven.failed.sum()),

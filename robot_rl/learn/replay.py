@@ -100,9 +100,14 @@ class Replay:
 
     def sample(self, num: int, generator: torch.Generator) -> Batch:
         """`num` transitions by chance, with repetition. Raises ValueError for an empty ring."""
+        return self.drawn(num, generator)[1]
+
+    def drawn(self, num: int, generator: torch.Generator) -> tuple[torch.Tensor, Batch]:
+        """The same, and where in the ring they are."""
         if not self.added:
             raise ValueError('Nothing to sample from')
-        return self._batch(self._rows[self._chance(num, generator)])
+        places = self._chance(num, generator)
+        return places, self._batch(self._rows[places])
 
     def _chance(self, num: int, generator: torch.Generator) -> torch.Tensor:
         return torch.randint(len(self), (num,), generator=generator)

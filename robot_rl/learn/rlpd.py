@@ -128,6 +128,11 @@ class Rlpd:
         own = self._arm.scaled(observation[:, : self._own])
         return torch.cat((own, (observation[:, self._own :] - mean) / std), 1)
 
+    def teach(self, eyes: nn.Module) -> None:
+        """Let the critics' loss also move `eyes`, through which observations came."""
+        group = {'params': list(eyes.parameters()), 'lr': self.config.learning_rate}
+        self._critic_adam.add_param_group(group)
+
     def slow_down(self, factor: float) -> None:
         """Learn at this part of the learning rate."""
         for adam in (self._actor_adam, self._critic_adam):
@@ -221,7 +226,7 @@ class Rlpd:
         return (found - goal).square().mean()
 
     def _update_actor(self, batch: Batch) -> dict[str, float]:
-        config, seen = self.config, self._scaled(batch.observation)
+        config, seen = self.config, self._scaled(batch.observation.detach())
         mean, log_std = self._arm.normal(seen[:, : self._own])
         action, density = self._arm.draw(mean, log_std, self.generator)
         values = self._value(self._critics['arm'](torch.cat((seen, action), 1)))

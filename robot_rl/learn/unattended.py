@@ -19,10 +19,12 @@ import torch
 
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.vector import Transition, VectorEnv
+from robot_rl.errors import SpecError
 from robot_rl.files import write_file, write_json
 from robot_rl.learn import eyes as files
 from robot_rl.learn.config import PractiseConfig
 from robot_rl.learn.eyes import FEATURES, SightedActor, Trained, numbers_of
+from robot_rl.learn.pixels import Pixels, halves
 from robot_rl.learn.recover import Recovery
 from robot_rl.learn.replay import Replay, symmetric
 from robot_rl.learn.rlpd import Rlpd, RlpdConfig
@@ -126,7 +128,7 @@ def practise(config: PractiseConfig, root: Path = Path('runs')) -> Path:
     Raises:
         UnknownNameError: No such task or engine.
         RunFolderError: The folder is occupied, or the file of eyes is none for this task.
-        SpecError: A task without courses, or no such course.
+        SpecError: A task without courses, no such course, or eyes without images to learn from.
     """
     torch.set_num_threads(config.threads)
     task = registry.task(config.task)
@@ -168,6 +170,7 @@ class _Run:
             driven._replace(observation=seen[0], next_observation=seen[1], discount=alive)
         )
         self.lived = self._replay(self.total)
+        self.pixels = self._pixels(trained) if config.finetune else None
         self.rlpd.normalise(seen[0].mean(0), seen[0].std(0).clamp(min=LEAST_STD))
         self.started, self.metrics = time.process_time(), dict[str, float]()
         self.window = (0, 0.0, 0, 0)
@@ -185,6 +188,20 @@ class _Run:
                 'rlpd': asdict(RLPD),
             }
         )
+
+    def _pixels(self, trained: Trained) -> tuple[Pixels, Pixels]:
+        """What was driven and what is lived, with images; the eyes learn from now on."""
+        if trained.images is None:
+            raise SpecError(
+                f'The file {self.config.eyes} has no images to learn from. Write one with: '
+                'robot_rl pretrain --images'
+            )
+        assert self.task.eye
+        eyes, numbers = trained.eyes.requires_grad_(True), numbers_of(self.task)
+        self.rlpd.teach(eyes)
+        shape = (self.task.eye.height, self.task.eye.width, 3)
+        before = Pixels(self.driven, trained.images, eyes, numbers, 1, trained.cars)
+        return before, Pixels.empty(self.lived, shape, eyes, numbers)
 
     def _replay(self, capacity: int) -> Replay:
         return Replay(self.size, self.task.action_size, capacity)
@@ -214,11 +231,14 @@ class _Run:
         row = self._row()
         while self.practice.periods < self.total:
             action = self.rlpd.act(row[:, : self.own], explore=True)
+            image = self.practice.env.measured['rgb']
             moved = self.practice.step(action)
             failed = bool(moved.terminated[0])
             following = self._row(moved)
             discount = 0.0 if failed else RLPD.discount
             self.lived.add(row, action, moved.reward, following, discount)
+            if self.pixels:
+                self.pixels[1].keep(image, self.practice.env.measured['rgb'])
             row = following
             if not self._after() and failed:
                 self.practice.recover(self._after)
@@ -227,7 +247,8 @@ class _Run:
     def _update(self) -> None:
         left = 1.0 - self.practice.periods / self.total
         self.rlpd.slow_down(min(1.0, left / CALM + LEAST_RATE))
-        self.metrics = self.rlpd.update(partial(symmetric, self.driven, self.lived))
+        drawn = partial(symmetric, self.driven, self.lived)
+        self.metrics = self.rlpd.update(partial(halves, *self.pixels) if self.pixels else drawn)
 
     def _after(self) -> bool:
         """After every period: learn, log, keep; whether the time is over."""

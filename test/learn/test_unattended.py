@@ -17,12 +17,15 @@ from robot_rl.errors import RunFolderError, SpecError
 from robot_rl.learn import eyes as files
 from robot_rl.learn import unattended
 from robot_rl.learn.config import PractiseConfig, PretrainConfig
+from robot_rl.learn.pixels import Pixels
 from robot_rl.learn.pretrain import FILE, pretrain
+from robot_rl.learn.replay import Replay
 from robot_rl.learn.rlpd import Rlpd, RlpdConfig
 from robot_rl.learn.run_folder import load_state, ranges_of, save_state
 from robot_rl.learn.train import load_actor
 from robot_rl.mdp.courses import course_of
 from robot_rl.spec import registry
+from robot_rl.tasks import race
 
 TASK = registry.task('laps-racecar')
 
@@ -30,8 +33,10 @@ TASK = registry.task('laps-racecar')
 @pytest.fixture(scope='module')
 def eyes(tmp_path_factory):
     root = tmp_path_factory.mktemp('eyes')
-    config = PretrainConfig(name='e', num_envs=9, seconds=2.0, passes=2.0, batch=32)
-    return pretrain(config, root) / FILE
+    config = PretrainConfig(name='e', num_envs=9, seconds=2.0, passes=2.0, batch=32, images=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(race, 'TRACKS', 3)
+        return pretrain(config, root) / FILE
 
 
 def test_eyes_come_back_as_they_were_saved(eyes):
@@ -87,7 +92,7 @@ def test_a_car_that_touches_a_wall_stands_where_it_was_and_gets_away():
 
 def test_a_short_practice_makes_a_run_that_drives(eyes, tmp_path, monkeypatch):
     monkeypatch.setattr(unattended, 'OFFLINE', 5)
-    config = PractiseConfig(eyes=eyes, course=2, minutes=0.2, name='p', keep_every=0.1)
+    config = PractiseConfig(eyes=eyes, course=2, minutes=0.12, name='p', keep_every=0.06)
     run = unattended.practise(config, tmp_path)
     task, actor, told = load_actor(run)
     assert task.id == TASK.id
@@ -102,6 +107,41 @@ def test_a_short_practice_makes_a_run_that_drives(eyes, tmp_path, monkeypatch):
     assert (env.parameters['friction'] == env.parameters['friction'][0]).all()
     row = laps.over_runs([1.0, 2.0, 3.0])
     assert row.low == pytest.approx(2.0 - 4.303 / math.sqrt(3.0), abs=1e-3)
+
+
+def test_eyes_may_go_on_learning(eyes, tmp_path, monkeypatch):
+    monkeypatch.setattr(unattended, 'OFFLINE', 3)
+    monkeypatch.setattr(unattended, 'RLPD', replace(unattended.RLPD, batch=16))
+    config = PractiseConfig(eyes=eyes, minutes=0.1, name='f', finetune=True)
+    run = unattended.practise(config, tmp_path)
+    before, after = files.load(eyes, TASK).eyes.state_dict(), load_actor(run)[1].state_dict()
+    for name, value in before.items():
+        assert not torch.equal(value, after[f'eyes.{name}']), name
+        assert (value - after[f'eyes.{name}']).abs().max() < 0.1, name
+    plain = tmp_path / FILE
+    save_state(plain, {**load_state(eyes), 'images': None})
+    with pytest.raises(SpecError, match='has no images to learn from'):
+        unattended.practise(replace(config, eyes=plain, name='g'), tmp_path)
+
+
+def test_images_stay_with_their_transitions():
+    replay, eyes = Replay(4 + files.FEATURES, 1, 3), files.Eyes((32, 64))
+    pixels = Pixels.empty(replay, (32, 64, 3), eyes, 2)
+    for index in range(5):
+        row = torch.full((1, 4 + files.FEATURES), float(index))
+        replay.add(row, torch.zeros(1, 1), float(index), row + 1.0, 0.9)
+        image = torch.full((1, 32, 64, 3), 10 * index, dtype=torch.uint8)
+        pixels.keep(image, image + 5)
+    batch = pixels.sample(20, torch.Generator().manual_seed(0))
+    assert {*batch.reward.tolist()} == {2.0, 3.0, 4.0}
+    level = batch.reward.view(-1, 1, 1, 1).expand(-1, 32, 64, 3) * 10.0
+    for seen, values in ((batch.observation, level), (batch.next_observation, level + 5.0)):
+        features = seen[:, 2 : 2 + files.FEATURES]
+        assert torch.allclose(features, eyes(values / 255.0 - 0.5), atol=1e-5)
+    assert (batch.observation[:, 0] == batch.reward).all()
+    assert (batch.observation[:, -1] == batch.reward).all()
+    assert batch.observation.requires_grad
+    assert not batch.next_observation.requires_grad
 
 
 def test_there_are_only_so_many_courses():
