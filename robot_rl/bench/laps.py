@@ -106,6 +106,12 @@ def over_runs(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def _rate(found: Sequence[Laps]) -> str:
+    """Mean of the clean parts of laps [%], its interval no wider than can be."""
+    mean = over_runs([100.0 * each.clean.estimate for each in found])
+    return Interval(mean.estimate, max(mean.low, 0.0), min(mean.high, 100.0)).text('.1f')
+
+
 def text(rows: Sequence[Row], starts: int) -> str:
     """Table in Markdown."""
     lines = [
@@ -121,8 +127,8 @@ def text(rows: Sequence[Row], starts: int) -> str:
         cells = (row.name, str(row.course), *rates, *times, f'{row.ratio:.3f}')
         lines.append(f'| {" | ".join(cells)} |')
     means = [
-        over_runs([100.0 * row.camera.clean.estimate for row in rows]).text('.1f'),
-        over_runs([100.0 * row.lidar.clean.estimate for row in rows]).text('.1f'),
+        _rate([row.camera for row in rows]),
+        _rate([row.lidar for row in rows]),
         over_runs([_median(row.camera) for row in rows]).text('.2f'),
         over_runs([_median(row.lidar) for row in rows]).text('.2f'),
         over_runs([row.ratio for row in rows]).text('.3f'),

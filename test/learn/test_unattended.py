@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip('torch')
 pytest.importorskip('numba')
 
+from robot_rl.assets import policy_path
 from robot_rl.bench import laps
 from robot_rl.envs.engines import make_env
 from robot_rl.envs.ranges import load_randomization
@@ -105,8 +106,23 @@ def test_a_short_practice_makes_a_run_that_drives(eyes, tmp_path, monkeypatch):
     env = make_env(task, 'analytic', 4, seed=3, randomization=ranges_of(run))
     env.reset()
     assert (env.parameters['friction'] == env.parameters['friction'][0]).all()
-    row = laps.over_runs([1.0, 2.0, 3.0])
-    assert row.low == pytest.approx(2.0 - 4.303 / math.sqrt(3.0), abs=1e-3)
+    pytest.importorskip('onnxruntime')
+    twin = policy_path('race-racecar')
+    rows = laps.run([run], twin, 1)
+    assert rows[0].course == 2
+    assert rows[0].lidar.finished.tolist() == [2]
+    assert 5.0 < rows[0].lidar.time[0] < 30.0
+    assert '| p | 2 |' in laps.text(rows, 1)
+    with pytest.raises(SpecError, match='is no run of a car that practised'):
+        laps.run([eyes.parent], twin, 1)
+    with pytest.raises(SpecError, match='at least one start'):
+        laps.run([run], twin, 0)
+
+
+def test_means_of_runs_have_intervals_of_student():
+    mean = laps.over_runs([1.0, 2.0, 3.0])
+    assert mean.low == pytest.approx(2.0 - 4.303 / math.sqrt(3.0), abs=1e-3)
+    assert math.isnan(laps.over_runs([1.0]).low)
 
 
 def test_eyes_may_go_on_learning(eyes, tmp_path, monkeypatch):
