@@ -198,7 +198,7 @@ class PractiseConfig:
     """What to practise; one with a camera."""
     course: int = 0
     """On which of its courses."""
-    minutes: float = 12.0
+    minutes: float = 20.0
     """[min] of the car's time, recoveries among them."""
     seed: int = 0
     """Of everything random, the car among it: below 500,000."""
