@@ -140,7 +140,6 @@ class _Stage:
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = False
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         self._context = mujoco.MjrContext(self.model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._option, self._view = mujoco.MjvOption(), mujoco.MjvCamera()
         camera = owner.camera
         self._rect = mujoco.MjrRect(0, 0, camera.width, camera.height)
@@ -177,6 +176,8 @@ class _Stage:
             eye.frustum_top = (camera.cy + 0.5) * scale
             eye.frustum_bottom = (camera.cy + 0.5 - camera.height) * scale
             eye.frustum_near, eye.frustum_far, eye.orthographic = _NEAR, _FAR, 0
+        # Of several contexts the one that was made last would be drawn into.
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         mujoco.mjr_render(self._rect, self._scene, self._context)
         mujoco.mjr_readPixels(self._colour, self._depth, self._rect, self._context)
