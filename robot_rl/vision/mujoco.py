@@ -130,6 +130,7 @@ class _Stage:
     def __init__(self, owner: Mujoco, scenes: Scenes, row: int) -> None:
         mujoco = owner._mj
         self._mj, self._owner = mujoco, owner
+        self._of = scenes  # kept, or another might come to lie at its address
         self.model = compile_scene(
             mujoco, scenes.specs[row], owner._samples, owner._shadows, owner._faces
         )

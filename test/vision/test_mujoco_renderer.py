@@ -89,3 +89,14 @@ def test_without_a_graphics_library_it_says_what_to_install(monkeypatch) -> None
     monkeypatch.setattr(renderer, '_BACKENDS', ('there_is_none',))
     with pytest.raises(MissingPackageError, match='apt install libosmesa6'):
         renderer.Mujoco(CAMERA)
+
+
+def test_scenes_that_take_turns_are_not_mixed_up(other) -> None:
+    scenes = Scenes([room(8, 1), room(2, 2)])
+    place, quat = poses(2)
+    rows = np.array([0, 1])
+    first = other.render(place, quat, scenes, rows)
+    for _ in range(2):
+        again = other.render(place, quat, scenes, rows)
+        assert np.array_equal(again.rgb, first.rgb)
+        assert np.array_equal(again.depth, first.depth)
