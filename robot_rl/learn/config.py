@@ -126,10 +126,12 @@ class DistillConfig:
     """The same without an image: what the rest of the observation is worth."""
     renderer: str = ''
     """What draws the images, by default what the task says: see `robot_rl eval --help`."""
-    rounds: int = 12
+    rounds: int = 16
     """Of gathering an episode in every environment and of learning from all so far."""
-    num_envs: int = 64
+    num_envs: int = 160
     """Environments."""
+    thin: int = 4
+    """One moment of so many is kept: the next is much the same, another place is not."""
     capacity: int = 400_000
     """Moments that are kept."""
     passes: float = 2.0
@@ -142,6 +144,8 @@ class DistillConfig:
     """Of AdamW."""
     hidden: tuple[int, ...] = (128, 128)
     """Layers over what is seen and the other numbers."""
+    exposure: bool = True
+    """Whether each image is divided by its mean, as a camera with automatic exposure would."""
     noise: float = 0.12
     """Of what the teacher does in the first round, parts of the largest action."""
     start: Path | None = None

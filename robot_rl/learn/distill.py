@@ -153,16 +153,18 @@ class _Run:
 
     @torch.inference_mode()
     def _gather(self, index: int) -> None:
-        """An episode's length of moments in every environment."""
+        """An episode's length in every environment, from each one moment of `thin`, in turn."""
         env, config = self.env, self.config
         observation = env.reset()
         wander = torch.zeros(env.num_envs, self.task.action_size)
         alone = bool(index or config.start)
         led = torch.arange(env.num_envs) < (env.num_envs // 8 if alone else env.num_envs)
-        for _ in range(self.task.max_episode_steps):
+        for step in range(self.task.max_episode_steps):
             wanted = self.teacher(observation['critic'])
             seen = observation['actor']
-            self.moments.add(seen[:, : self.numbers], env.measured['rgb'], wanted, self.generator)
+            kept = slice(step % config.thin, None, config.thin)
+            row = (seen[:, : self.numbers], env.measured['rgb'], wanted)
+            self.moments.add(*(values[kept] for values in row), self.generator)
             push = torch.randn(wander.shape, generator=self.generator)
             wander = 0.9 * wander + config.noise * push
             wander[:, self.task.action_size - self.task.foretold :] = 0.0

@@ -32,11 +32,16 @@ class ImageActor(nn.Module):
         hidden: Sequence[int],
         *,
         blind: bool = False,
+        exposure: bool = True,
     ) -> None:
-        """`image` is its height and width; who is `blind` sees grey."""
+        """`image` is its height and width; who is `blind` sees grey.
+
+        With `exposure` the mean of each image is made the same.
+        """
         super().__init__()
         height, width = image
-        self._image, self._small, self._blind = image, (height // 2, width // 2), blind
+        self._image, self._small = image, (height // 2, width // 2)
+        self._blind, self._exposure = blind, exposure
         self._past = 2 * self._small[0] * self._small[1]
         self.numbers = observation_size - self._past - 3 * height * width
         """How many there are before the frames."""
@@ -59,9 +64,17 @@ class ImageActor(nn.Module):
         numbers, past = rest[:, : self.numbers], rest[:, self.numbers :]
         if self._blind:
             image, past = 0.0 * image, 0.0 * past
-        seen = self.eye(image.permute(0, 3, 1, 2))
-        before = self.past(past.reshape(-1, 2, *self._small))
+        image, past = image.permute(0, 3, 1, 2), past.reshape(-1, 2, *self._small)
+        if self._exposure:
+            image, past = _exposed(image, (1, 2, 3)), _exposed(past, (2, 3))
+        seen, before = self.eye(image), self.past(past)
         return torch.tanh(self.body(torch.cat((seen, before, numbers), 1)))
+
+
+def _exposed(images: torch.Tensor, over: tuple[int, ...]) -> torch.Tensor:
+    """Images about zero, from -0.5 to 0.5, with a mean of 0 each, of what is `over` axes."""
+    levels = images + 0.5
+    return 0.5 * levels / levels.mean(over, keepdim=True).clamp(min=0.02) - 0.5
 
 
 def _convolutions(
@@ -82,5 +95,10 @@ def image_actor(task: Task, config: dict[str, Any]) -> ImageActor:
     image = (task.eye.height, task.eye.width)
     size = observation_size(task)
     return ImageActor(
-        size, task.action_size, image, tuple(config['hidden']), blind=config['blind']
+        size,
+        task.action_size,
+        image,
+        tuple(config['hidden']),
+        blind=config['blind'],
+        exposure=config.get('exposure', False),  # which runs before 2026-11-29 did not have
     )

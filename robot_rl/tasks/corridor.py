@@ -19,7 +19,7 @@ import torch
 from robot_rl.mdp import images, observations
 from robot_rl.mdp.actions import within
 from robot_rl.mdp.hallways import HEIGHT, Hallways, Ways
-from robot_rl.mdp.memory import History, Integral, Memory
+from robot_rl.mdp.memory import History, Integral, LowPass, Memory
 from robot_rl.mdp.terminations import tilted
 from robot_rl.spec.camera import Camera
 from robot_rl.spec.robot import GRAVITY, Robot
@@ -57,11 +57,13 @@ SIGNALS = (
 )
 LATER = 5  # periods between the frames that are remembered: what is passed is out of sight
 SMALL = (EYE.height // 2, EYE.width // 2)  # of the grey frames that are
+LATELY = 4.0  # [s] of which it is known how far the robot has turned: a hallway looks alike both ways
 MEMORY = Memory(
     {
         'frames': History('frame', SMALL[0] * SMALL[1], 2 * LATER),
         'sent': History('action', 3, 1),
         'low': Integral('below', 1, 1.0, 0.5),
+        'turning': LowPass('yaw_rate', 1, LATELY),
     },
     CONTROL_DT,
 )
@@ -137,11 +139,17 @@ class Corridor:
     def remember(
         self, memory: torch.Tensor, signals: Signals, action: torch.Tensor
     ) -> torch.Tensor:
-        """Keep the action and a grey image; add up how far below its height it is."""
+        """Keep the action, a grey image and the turning; add up how far below its height it is."""
         frame = images.grey(images.seen(signals['rgb'], signals['rgb_info'], EYE)) - 0.5
         below = (HEIGHT - signals['base_pos_w'][:, 2:3]).clamp(-0.3, 0.3)
         return MEMORY.update(
-            memory, {'frame': frame, 'action': action[:, :3].clamp(-1.0, 1.0), 'below': below}
+            memory,
+            {
+                'frame': frame,
+                'action': action[:, :3].clamp(-1.0, 1.0),
+                'below': below,
+                'yaw_rate': signals['base_ang_vel_b'][:, 2:3],
+            },
         )
 
     def teacher(self, observation: torch.Tensor) -> torch.Tensor:
@@ -196,6 +204,7 @@ def _motion(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
             2.0 * matrix[:, 6:8],
             2.0 * (signals['base_pos_w'][:, 2:3] - HEIGHT),
             MEMORY(memory, 'sent'),
+            0.5 * LATELY * MEMORY(memory, 'turning'),
         )
     )
 
