@@ -57,7 +57,7 @@ SIGNALS = (
 )
 LATER = 5  # periods between the frames that are remembered: what is passed is out of sight
 SMALL = (EYE.height // 2, EYE.width // 2)  # of the grey frames that are
-LATELY = 4.0  # [s] of which it is known how far the robot has turned: a hallway looks alike both ways
+LATELY = 4.0  # [s] of which the turning is remembered: a hallway looks alike both ways
 MEMORY = Memory(
     {
         'frames': History('frame', SMALL[0] * SMALL[1], 2 * LATER),
