@@ -2,7 +2,9 @@
 
 LOCALHOST alone is not enough: it sends to the loopback interface only but listens on all of
 them, so a host that names us as a static peer gets in. The profile below binds UDP to the
-loopback interface as well, and gives shared memory segments that hold an uncompressed image.
+loopback interface as well, and gives shared memory segments that hold an uncompressed image. It
+also does without the service that tells other participants about types: ROS does not ask it, and
+its thread `dds.tls.replies` was seen to crash a process that was about to end.
 """
 
 from __future__ import annotations
@@ -48,6 +50,11 @@ PROFILE = f"""<?xml version="1.0" encoding="UTF-8" ?>
             </initialAnnouncements>
           </discovery_config>
         </builtin>
+        <propertiesPolicy>
+          <properties>
+            <property><name>fastdds.type_propagation</name><value>disabled</value></property>
+          </properties>
+        </propertiesPolicy>
       </rtps>
     </participant>
   </profiles>

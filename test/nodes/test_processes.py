@@ -289,7 +289,7 @@ def sockets(pid):
 
 
 @pytest.mark.skipif(not Path('/proc/net/udp').exists(), reason='needs Linux')
-def test_a_confined_process_listens_on_the_loopback_interface_only(nodes):
+def test_a_confined_process_listens_on_the_loopback_interface_only_and_to_no_questions(nodes):
     process = nodes.start('goal_node', robot='crazyflie')
     first = 7400 + 250 * nodes.domain  # ports of a DDS domain, DDSI-RTPS 9.6.1
     found = nodes.until(
@@ -297,6 +297,11 @@ def test_a_confined_process_listens_on_the_loopback_interface_only(nodes):
     )
     time.sleep(0.2)
     assert {address for address, _ in found} == {'0100007F'}
+    threads = [
+        task.read_text().strip() for task in Path(f'/proc/{process.pid}/task').glob('*/comm')
+    ]
+    assert any(name.startswith('dds.') for name in threads)
+    assert not any(name.startswith('dds.tls') for name in threads), 'asked about types'
 
 
 def test_run_passes_ctrl_c_on_and_leaves_nobody_behind(nodes, hover_policy, text):
