@@ -95,14 +95,19 @@ def teacher_policy(teacher: Callable[[torch.Tensor], torch.Tensor]) -> Policy:
     return lambda _, observation: (teacher(observation['critic']), None)
 
 
-def _started(task: Task, run: Path) -> dict[str, Any]:
-    """Weights of the policy of `run`. Raises RunFolderError, SpecError for another task."""
-    other, actor, _ = load_actor(run)
-    if other.id != task.id:
-        raise SpecError(
-            f'--start {run} must be a run of {task.id!r}, got one of {other.id!r}. Choose another.'
-        )
+def _started(task: Task, config: DistillConfig, run: Path) -> dict[str, Any]:
+    """Weights of the policy of `run`. Raises RunFolderError, SpecError for one of another kind."""
+    other, actor, made = load_actor(run)
+    wanted, got = _kind(task, asdict(config)), _kind(other, made.get('distill', {}))
+    if got != wanted:
+        raise SpecError(f'--start {run} must be a run of {wanted}, got {got}. Choose another.')
     return actor.state_dict()
+
+
+def _kind(task: Task, config: dict[str, Any]) -> str:
+    """What weights are for: the task, the layers, and what is done to an image before them."""
+    kind = f'{task.id!r} with hidden {list(config.get("hidden", ()))}'
+    return kind + ''.join(f', {option}' for option in ('blind', 'exposure') if config.get(option))
 
 
 class _Run:
@@ -112,12 +117,12 @@ class _Run:
         assert task.eye
         assert task.teacher
         self.task, self.config, self.teacher = task, config, task.teacher
-        self.folder = RunFolder(path)
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.actor = image_actor(task, asdict(config))
         if config.start:
-            self.actor.load_state_dict(_started(task, config.start))
+            self.actor.load_state_dict(_started(task, config, config.start))
+        self.folder = RunFolder(path)
         self.adam = torch.optim.AdamW(self.actor.parameters(), config.learning_rate)
         shape = (task.eye.height, task.eye.width, 3)
         size = observation_size(task)
@@ -163,8 +168,8 @@ class _Run:
             wanted = self.teacher(observation['critic'])
             seen = observation['actor']
             kept = slice(step % config.thin, None, config.thin)
-            row = (seen[:, : self.numbers], env.measured['rgb'], wanted)
-            self.moments.add(*(values[kept] for values in row), self.generator)
+            numbers, images = seen[kept, : self.numbers], env.measured['rgb'][kept]
+            self.moments.add(numbers, images, wanted[kept], self.generator)
             push = torch.randn(wander.shape, generator=self.generator)
             wander = 0.9 * wander + config.noise * push
             wander[:, self.task.action_size - self.task.foretold :] = 0.0
