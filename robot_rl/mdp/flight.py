@@ -25,6 +25,8 @@ class Gains:
     attitude: float = 6.0
     most: float = 5.0
     """[m/s^2] of acceleration across."""
+    turning: float = 1.0
+    """What part of the acceleration that a turn takes is fed forward."""
 
 
 def rates(
@@ -45,7 +47,7 @@ def rates(
     velocity_w = observations.rotate(matrix, signals['base_lin_vel_b'])
     ahead = to_heading(matrix, velocity_w)
     turning = wanted[:, 3:4] * observations.concat((-ahead[:, 1:2], ahead[:, 0:1]))
-    push = gains.across * (wanted[:, 0:2] - ahead[:, 0:2]) + turning
+    push = gains.across * (wanted[:, 0:2] - ahead[:, 0:2]) + gains.turning * turning
     push = observations.saturate_norm(push, gains.most)
     up = gains.up * (wanted[:, 2:3] - velocity_w[:, 2:3]) + lift + GRAVITY
     force_w = _from_heading(matrix, observations.concat((push, up.clamp(min=0.3 * GRAVITY))))

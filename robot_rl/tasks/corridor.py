@@ -16,13 +16,12 @@ import math
 
 import torch
 
-from robot_rl.mdp import images, observations
-from robot_rl.mdp.actions import within
+from robot_rl.mdp import flight, images, observations
 from robot_rl.mdp.hallways import HEIGHT, Hallways, Ways
 from robot_rl.mdp.memory import History, Integral, LowPass, Memory
 from robot_rl.mdp.terminations import tilted
 from robot_rl.spec.camera import Camera
-from robot_rl.spec.robot import GRAVITY, Robot
+from robot_rl.spec.robot import Robot
 from robot_rl.spec.task import Reward, Signals, Step, Task, Termination
 
 ROBOTS = ('crazyflie',)
@@ -67,8 +66,8 @@ MEMORY = Memory(
     },
     CONTROL_DT,
 )
-GAINS = {'velocity': 2.5, 'climb': 1.5, 'height': 4.0, 'attitude': 6.0}  # [1/s]
-HARDEST = (4.0, 0.5)  # [m/s^2] across, [m/s] of climb
+GAINS = flight.Gains(across=2.5, up=4.0, attitude=6.0, most=4.0, turning=0.0)
+CLIMB = (1.5, 0.5)  # [1/s] of what it is too low by, and [m/s] at most
 
 
 def initial_state(
@@ -114,27 +113,13 @@ class Corridor:
 
     def act(self, action: torch.Tensor, signals: Signals, memory: torch.Tensor) -> torch.Tensor:
         """Thrust and body rates that bring the velocity asked for about."""
-        setpoint = self.robot.setpoint('rates')
-        scale = torch.tensor(SPEED, device=action.device)
-        wanted = action[:, :3].clamp(-1.0, 1.0) * scale
-        wanted = observations.concat((careful(wanted[:, :2], action[:, 3:]), wanted[:, 2:3]))
-        matrix = observations.rotation_matrix(signals['base_quat_w'])
-        velocity_w = observations.rotate(matrix, signals['base_lin_vel_b'])
-        ahead = _along(matrix, velocity_w)
-        push = GAINS['velocity'] * (wanted[:, 0:2] - ahead[:, 0:2])
-        push = observations.saturate_norm(push, HARDEST[0])
+        wanted = action[:, :3].clamp(-1.0, 1.0) * torch.tensor(SPEED, device=action.device)
+        way = careful(wanted[:, :2], action[:, 3:])
         below = HEIGHT - signals['base_pos_w'][:, 2:3]
-        climb = (GAINS['climb'] * below).clamp(-HARDEST[1], HARDEST[1])
-        lift = GAINS['height'] * (climb - velocity_w[:, 2:3] + MEMORY(memory, 'low'))
-        force_w = _back(matrix, observations.concat((push, lift + GRAVITY)))
-        force = observations.rotate_inverse(matrix, force_w)
-        thrust = self.robot.parameters['mass'].nominal[0] * force[:, 2:3]
-        aim = force / observations.norm(force).clamp(min=1e-3).unsqueeze(1)
-        rates = (-GAINS['attitude'] * aim[:, 1:2], GAINS['attitude'] * aim[:, 0:1])
-        low, high = (
-            torch.tensor(side, device=action.device) for side in (setpoint.low, setpoint.high)
-        )
-        return within(observations.concat((thrust, *rates, wanted[:, 2:3])), low, high)
+        climb = (CLIMB[0] * below).clamp(-CLIMB[1], CLIMB[1])
+        wanted = observations.concat((way, climb, wanted[:, 2:3]))
+        lift = GAINS.up * MEMORY(memory, 'low')
+        return flight.rates(self.robot, wanted, lift, signals, GAINS)
 
     def remember(
         self, memory: torch.Tensor, signals: Signals, action: torch.Tensor
@@ -207,27 +192,6 @@ def _motion(signals: Signals, memory: torch.Tensor) -> torch.Tensor:
             0.5 * LATELY * MEMORY(memory, 'turning'),
         )
     )
-
-
-def _heading(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosine and sine (n, 1) of the direction that the body's x axis points to."""
-    x, y = matrix[:, 0:1], matrix[:, 3:4]
-    length = (x.square() + y.square()).sqrt().clamp(min=1e-3)
-    return x / length, y / length
-
-
-def _along(matrix: torch.Tensor, vector_w: torch.Tensor) -> torch.Tensor:
-    """World vectors (n, 3) ahead, to the left and up."""
-    cosine, sine = _heading(matrix)
-    x, y = vector_w[:, 0:1], vector_w[:, 1:2]
-    return observations.concat((cosine * x + sine * y, cosine * y - sine * x, vector_w[:, 2:3]))
-
-
-def _back(matrix: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-    """Vectors (n, 3) ahead, left and up in the world frame."""
-    cosine, sine = _heading(matrix)
-    x, y = vector[:, 0:1], vector[:, 1:2]
-    return observations.concat((cosine * x - sine * y, sine * x + cosine * y, vector[:, 2:3]))
 
 
 def flying(robot: Robot) -> Robot:
