@@ -74,7 +74,10 @@ class ImageActor(nn.Module):
 def _exposed(images: torch.Tensor, over: tuple[int, ...]) -> torch.Tensor:
     """Images about zero, from -0.5 to 0.5, with a mean of 0 each, of what is `over` axes."""
     levels = images + 0.5
-    return 0.5 * levels / levels.mean(over, keepdim=True).clamp(min=0.02) - 0.5
+    mean = levels
+    for axis in over:  # in turn: onnxruntime's sum over all of them is off by 1e-5
+        mean = mean.mean(axis, keepdim=True)
+    return 0.5 * levels / mean.clamp(min=0.02) - 0.5
 
 
 def _convolutions(
