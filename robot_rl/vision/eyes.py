@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,10 +31,18 @@ def renderer(name: str, camera: Camera, supersample: int = 1) -> Renderer:
 
         return Raycast(camera, supersample)
     if name == 'mujoco':
-        from robot_rl.vision.mujoco import Mujoco
-
-        return Mujoco(camera, supersample, ids=False)
+        return _mujoco(camera, supersample)
     raise UnknownNameError('renderer', name, RENDERERS)
+
+
+@cache
+def _mujoco(camera: Camera, supersample: int) -> Renderer:
+    """One for all who draw alike: the scenes that it keeps take two gigabytes."""
+    from robot_rl.vision.mujoco import Mujoco
+
+    made = Mujoco(camera, supersample, ids=False)
+    atexit.register(made.close)  # before OpenGL's own modules are gone
+    return made
 
 
 class Places:
