@@ -133,7 +133,7 @@ class DistillConfig:
     thin: int = 4
     """One moment of so many is kept: the next is much the same, another place is not."""
     capacity: int = 400_000
-    """Moments that are kept."""
+    """Moments that are kept; one in a hallway takes 16 kB of memory."""
     passes: float = 2.0
     """Over the moments, in a round."""
     last_passes: float = 6.0

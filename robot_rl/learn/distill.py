@@ -39,6 +39,13 @@ RARE = 10.0
 forecast is therefore told as RARE p / (1 + (RARE - 1) p)."""
 
 
+COUNTS = (
+    'rounds', 'num_envs', 'thin', 'capacity', 'batch', 'validation_episodes', 'test_episodes',
+    'threads',
+)  # fmt: skip
+"""Options that must be positive."""
+
+
 class Moments:
     """What was seen and what the teacher would have done; of too many, some are forgotten."""
 
@@ -74,8 +81,9 @@ def distill(config: DistillConfig, root: Path = Path('runs')) -> Path:
     Raises:
         UnknownNameError: No such task or engine.
         RunFolderError: The folder is occupied.
-        SpecError: A task without a teacher or without an image.
+        SpecError: A task without a teacher or without an image, or none of what there must be.
     """
+    _check(config)
     torch.set_num_threads(config.threads)
     task = registry.task(config.task)
     if task.eye is None or task.teacher is None:
@@ -88,6 +96,13 @@ def distill(config: DistillConfig, root: Path = Path('runs')) -> Path:
     path = root / (config.name or f'{task.id}-distill-{time.strftime("%Y%m%d-%H%M%S")}')
     _Run(task, config, path).run()
     return path
+
+
+def _check(config: DistillConfig) -> None:
+    for name in COUNTS:
+        if (count := getattr(config, name)) < 1:
+            option = name.replace('_', '-')
+            raise SpecError(f'--{option} must be at least 1, got {count}. Choose another.')
 
 
 def teacher_policy(teacher: Callable[[torch.Tensor], torch.Tensor]) -> Policy:

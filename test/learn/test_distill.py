@@ -12,7 +12,7 @@ pytest.importorskip('numba')
 
 from robot_rl.errors import SpecError
 from robot_rl.learn.config import DistillConfig
-from robot_rl.learn.distill import Moments, distill
+from robot_rl.learn.distill import COUNTS, Moments, distill
 from robot_rl.learn.image_actor import ImageActor
 from robot_rl.learn.train import load_actor
 
@@ -74,4 +74,11 @@ def test_a_run_keeps_one_moment_of_some_and_another_goes_on_with_its_policy(tmp_
 def test_a_task_without_an_eye_is_refused(tmp_path):
     with pytest.raises(SpecError, match='expected one with an eye and a teacher, got no eye'):
         distill(DistillConfig(task='hover-crazyflie'), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('option', COUNTS)
+def test_none_of_what_there_must_be_is_refused(option, tmp_path):
+    with pytest.raises(SpecError, match=f'--{option.replace("_", "-")} must be at least 1, got 0'):
+        distill(replace(DistillConfig(), **{option: 0}), tmp_path)
     assert not list(tmp_path.iterdir())
